@@ -1,0 +1,1 @@
+"""One candidate at a time: the trajectory and the proposers that walk it."""

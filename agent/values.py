@@ -1,0 +1,76 @@
+"""Values of one try and what it produced."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from pydantic import Field
+
+from envs.values import Patch
+from sandbox.values import Value
+
+
+class Usage(Value):
+    """What was spent. Sums by `+`."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float | None = 0.0
+    """None when a price was unknown: unknown is not zero."""
+    cpu_seconds: float = 0.0
+    """CPU time inside sandboxes."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Sum field by field; an unknown price makes the sum unknown."""
+        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+        return Usage(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            usd=usd,
+            cpu_seconds=self.cpu_seconds + other.cpu_seconds,
+        )
+
+
+class ExitReason(StrEnum):
+    """Why a trajectory ended."""
+
+    SUBMITTED = "submitted"
+    """It holds its own work to be done."""
+    EXHAUSTED = "exhausted"
+    """Nothing left to try within its limits."""
+    OUT_OF_BUDGET = "out_of_budget"
+    SANDBOX_LOST = "sandbox_lost"
+    GAVE_UP = "gave_up"
+    """It cannot work on this task at all; `detail` says why."""
+
+
+class Candidate(Value):
+    """A patch with the evidence that its own trajectory gathered."""
+
+    id: str
+    """Unique in a run, and stable across resumes."""
+    trajectory_id: str
+    patch: Patch
+    proposer: str
+    """Who made it: `repair`, or a model's name."""
+    order: int = 0
+    """Its place among the trajectory's own candidates, best first, from 0."""
+    summary: str = ""
+    """What it changes, in one line for people."""
+    claims: Mapping[str, str] = Field(default_factory=dict)
+    """What the proposer says of it (operator, location). Never evidence."""
+
+
+class Trajectory(Value):
+    """One independent try, ended."""
+
+    id: str
+    seed: int
+    exit: ExitReason
+    detail: str = ""
+    """For people: why it ended so."""
+    candidates: tuple[Candidate, ...] = ()
+    usage: Usage = Usage()
+    stats: Mapping[str, float] = Field(default_factory=dict)
+    """Counters of the proposer: candidates tried, tests run, seconds by phase."""

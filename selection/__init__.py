@@ -1,0 +1,1 @@
+"""Many candidates in, one out, or none."""

@@ -1,0 +1,55 @@
+"""Values of a decision between candidates."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from sandbox.values import Value
+
+
+class Score(Value):
+    """One verifier's word on one candidate."""
+
+    verifier: str
+    candidate_id: str
+    value: float | None
+    """In [0, 1], 1 is best. None abstains: missing, timed-out or crashed evidence is unknown, never a pass and never a zero."""
+    reason: str = ""
+
+
+class Cluster(Value):
+    """Candidates that are one change: equal after normalisation."""
+
+    leader: str
+    """Id of the member that stands for all: the smallest diff, then the smallest id."""
+    members: tuple[str, ...]
+    """Ids, leader included."""
+    size: int
+    """Changed tokens of the leader's normalised diff."""
+
+
+class Dropped(Value):
+    """A candidate that did not enter the pool."""
+
+    candidate_id: str
+    reason: str
+
+
+class Selection(Value):
+    """Which candidate is delivered, or none, and all that the decision rests on."""
+
+    verdict: Literal["chosen", "abstained"]
+    chosen: str | None = None
+    """Candidate id; None when nothing plausible is there."""
+    ranking: tuple[str, ...] = ()
+    """Cluster leaders, best first."""
+    clusters: tuple[Cluster, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    scores: tuple[Score, ...] = ()
+    regressions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """By leader: tests that pass on base and fail with it, confirmed by repetition. A leader that is missing was not run."""
+    settled: bool = False
+    """Another round would not change the answer."""
+    reason: str
+    """For people: why this one, or why none."""
