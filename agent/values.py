@@ -5,8 +5,23 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from envs.values import Patch
+from envs.values import Image, Patch, Snapshot, Suite, SuiteReport, Task
 from sandbox.values import Value
+
+
+class Brief(Value):
+    """What every trajectory of a run knows from the start; found once and shared."""
+
+    task: Task
+    snapshot: Snapshot
+    image: Image
+    suite: Suite
+    base_report: SuiteReport
+    """The suite on base."""
+    targets: tuple[str, ...]
+    """Tests that fail on base, twice, and must pass in the end. Empty: none is known."""
+    cues: str = ""
+    """Names and frames from the issue and the failing tests, for localisation."""
 
 
 class Usage(Value):

@@ -1,0 +1,27 @@
+# Image of Winnow itself (the command line), not of what it repairs.
+#   docker build -t winnow .
+#   docker run --rm -v /var/run/docker.sock:/var/run/docker.sock --group-add "$(stat -c %g /var/run/docker.sock)" \
+#       -v "$PWD:/repo:ro" winnow fix --repo /repo --failing-test tests/test_x.py::test_y --json
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY winnow winnow
+COPY selection selection
+COPY agent agent
+COPY envs envs
+COPY sandbox sandbox
+RUN python3 -m venv /opt/winnow && /opt/winnow/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+
+FROM ${PYTHON_IMAGE}
+# git reads the repository, bubblewrap is the sandbox where no Docker socket is given.
+RUN if ! command -v git >/dev/null || ! command -v bwrap >/dev/null; then \
+        apt-get update && apt-get install -y --no-install-recommends git bubblewrap && rm -rf /var/lib/apt/lists/*; fi
+COPY --from=build /opt/winnow /opt/winnow
+RUN useradd --create-home --uid 10001 winnow
+USER winnow
+ENV PATH=/opt/winnow/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+WORKDIR /repo
+ENTRYPOINT ["winnow"]
+CMD ["--help"]

@@ -1,0 +1,41 @@
+"""The port of everything that proposes candidates: the repairer now, language-model agents beside it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agent.journal import Journal
+from agent.values import Brief, Trajectory
+from envs.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One trajectory's place in a round: its handles. Never stored."""
+
+    id: str
+    seed: int
+    brief: Brief
+    journal: Journal
+    open_workspace: Callable[[], AbstractContextManager[Workspace]]
+    """Opens a fresh sandbox with the base commit in it."""
+    report: Callable[[str, Mapping[str, Any]], None]
+    """Tells the front door what is going on: (event kind, small data). Never raises."""
+
+
+class Proposer(Protocol):
+    """Makes candidates in one trajectory."""
+
+    @property
+    def name(self) -> str:
+        """As `Candidate.proposer` shows it."""
+
+    def propose(self, seat: Seat) -> Trajectory:
+        """Walk one trajectory to its end.
+
+        Returns a trajectory whatever happens inside; a lost machine is `ExitReason.SANDBOX_LOST` with what was found until then.
+
+        Raises:
+            DiskFull: the journal cannot be written.
+        """

@@ -1,0 +1,70 @@
+"""Candidates -> pool: what cannot be right is dropped with its reason, what is one change becomes one cluster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.values import Candidate
+from envs.errors import PatchRejected
+from envs.normal_form import NormalForm, normalise
+from envs.patches import BaseTree, only_tests
+from selection.values import Cluster, Dropped
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What is left to choose between."""
+
+    clusters: tuple[Cluster, ...]
+    """Ordered by size, then votes, then the proposer's own order, then id of the leader."""
+    candidates: dict[str, Candidate]
+    """Those in clusters, by id."""
+    dropped: tuple[Dropped, ...]
+
+
+def build_pool(candidates: Sequence[Candidate], base: BaseTree) -> Pool:
+    """Apply every candidate on a clean copy and cluster by normalised syntax tree.
+
+    The voting of CodeMonkeys and Agentless counts equal text; here two patches are equal when their changed functions are,
+    so that comments, formatting and the shape of the diff split no votes.
+    """
+    forms: dict[str, NormalForm] = {}
+    dropped: list[Dropped] = []
+    kept: dict[str, Candidate] = {}
+    for candidate in sorted(candidates, key=lambda c: c.id):
+        form = _form_or_reason(candidate, base)
+        if isinstance(form, str):
+            dropped.append(Dropped(candidate_id=candidate.id, reason=form))
+        else:
+            forms[candidate.id] = form
+            kept[candidate.id] = candidate
+    groups: dict[str, list[str]] = {}
+    for identifier, form in forms.items():
+        groups.setdefault(form.digest, []).append(identifier)
+    clusters = [_cluster(members, kept, forms) for members in groups.values()]
+    clusters.sort(key=lambda c: (c.size, -_votes(c, kept), kept[c.leader].order, c.leader))
+    return Pool(clusters=tuple(clusters), candidates=kept, dropped=tuple(dropped))
+
+
+def _form_or_reason(candidate: Candidate, base: BaseTree) -> NormalForm | str:
+    """The normal form of a candidate that may enter the pool, or why it may not."""
+    if candidate.patch.is_empty:
+        return "empty patch"
+    try:
+        changes = base.apply(candidate.patch)
+    except PatchRejected as rejected:
+        return f"does not apply: {rejected}"
+    if only_tests(changes):
+        return "changes nothing but tests"
+    form = normalise(changes)
+    return form if form.size else "changes nothing but comments or formatting"
+
+
+def _cluster(members: list[str], kept: dict[str, Candidate], forms: dict[str, NormalForm]) -> Cluster:
+    """One cluster; its leader is the member with the shortest diff, then the smallest id."""
+    leader = min(members, key=lambda m: (len(kept[m].patch.diff), m))
+    return Cluster(leader=leader, members=tuple(sorted(members)), size=forms[leader].size)
+
+
+def _votes(cluster: Cluster, kept: dict[str, Candidate]) -> int:
+    """Trajectories that came to this change; one trajectory that repeats itself has one vote."""
+    return len({kept[member].trajectory_id for member in cluster.members})

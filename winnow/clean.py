@@ -1,0 +1,34 @@
+"""What killed processes left behind, removed."""
+
+import shutil
+from pathlib import Path
+
+from envs.images import remove_images
+from sandbox.reaper import sweep
+from winnow.errors import RunUnusable
+from winnow.settings import load
+from winnow.store import RunDir, Store
+
+
+def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) -> list[str]:
+    """Remove leftovers and say what they were, one line each.
+
+    Args:
+        state_dir: where runs are kept.
+        runs: also delete every run that nobody works on, finished or not.
+        environments: also delete built environments and images; the next run builds them anew.
+    """
+    removed = list(sweep())
+    store = Store(state_dir)
+    doomed = [RunDir(path) for path in store.halves()] + (store.all() if runs else [])
+    for run in doomed:
+        try:
+            store.remove(run)
+        except RunUnusable:
+            continue
+        removed.append(f"run {run.id}")
+    if environments:
+        cache = load({}, repository=None).run.cache_dir.expanduser()
+        removed += remove_images(cache)
+        shutil.rmtree(cache, ignore_errors=True)
+    return removed

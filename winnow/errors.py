@@ -1,0 +1,85 @@
+"""Errors of the front door, and the exit code of every outcome.
+
+| code | meaning |
+|---|---|
+| 0 | a plausible patch was found (and delivered as asked) |
+| 1 | a defect of Winnow itself |
+| 2 | bad usage or settings |
+| 10 | nothing plausible was found |
+| 20 | the repository cannot be used |
+| 21 | the issue cannot be used |
+| 22 | the tests cannot be run, or a named test does not exist or does not fail |
+| 23 | the project's environment cannot be made |
+| 24 | the patch was found but could not be delivered; it is kept in the run |
+| 30 | no sandbox of the wanted kind can be had |
+| 31 | the image does not exist |
+| 32 | the machine was lost half-way; the run can be resumed |
+| 33 | no disk space left; the run can be resumed |
+| 40 | no such run, or it is in use |
+| 130 | interrupted; the run can be resumed |
+"""
+
+from enum import IntEnum
+
+from envs.errors import ImageBuildFailed, IssueUnusable, PatchRejected, RepositoryUnusable, SuiteUnusable, TaskError
+from sandbox.errors import DiskFull, ImageUnavailable, SandboxError, SandboxLost, SandboxUnavailable, WinnowError
+
+
+class SettingsError(WinnowError):
+    """A key, a value or a file of settings is wrong."""
+
+
+class RunUnusable(WinnowError):
+    """No such run, or another process works on it."""
+
+
+class DeliveryFailed(WinnowError):
+    """The patch was found but could not be delivered; it is kept in the run."""
+
+
+class Interrupted(WinnowError):
+    """The user, or the system, asked Winnow to stop."""
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line; the table above is their documentation."""
+
+    OK = 0
+    DEFECT = 1
+    USAGE = 2
+    NOTHING_PLAUSIBLE = 10
+    REPOSITORY = 20
+    ISSUE = 21
+    SUITE = 22
+    ENVIRONMENT = 23
+    DELIVERY = 24
+    NO_SANDBOX = 30
+    NO_IMAGE = 31
+    SANDBOX_LOST = 32
+    DISK_FULL = 33
+    RUN = 40
+    INTERRUPTED = 130
+
+
+_CODES: tuple[tuple[type[WinnowError], Exit], ...] = (
+    (SettingsError, Exit.USAGE),
+    (RunUnusable, Exit.RUN),
+    (DeliveryFailed, Exit.DELIVERY),
+    (Interrupted, Exit.INTERRUPTED),
+    (RepositoryUnusable, Exit.REPOSITORY),
+    (IssueUnusable, Exit.ISSUE),
+    (SuiteUnusable, Exit.SUITE),
+    (ImageBuildFailed, Exit.ENVIRONMENT),
+    (PatchRejected, Exit.DELIVERY),
+    (TaskError, Exit.REPOSITORY),
+    (ImageUnavailable, Exit.NO_IMAGE),
+    (SandboxUnavailable, Exit.NO_SANDBOX),
+    (DiskFull, Exit.DISK_FULL),
+    (SandboxLost, Exit.SANDBOX_LOST),
+    (SandboxError, Exit.SANDBOX_LOST),
+)
+
+
+def exit_code(error: WinnowError) -> Exit:
+    """The code for an error: that of its nearest listed ancestor."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.DEFECT)

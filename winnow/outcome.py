@@ -1,0 +1,104 @@
+"""From what the run store holds to the value that people and programs read."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from agent.values import Brief, Candidate, Trajectory, Usage
+from envs.patches import paths
+from envs.values import Outcome, SuiteReport
+from sandbox.errors import WinnowError
+from selection.gate import GateResult
+from selection.values import Selection
+from winnow.errors import Exit
+from winnow.prepare import prepare
+from winnow.result import Contest, FixResult, TestCounts
+from winnow.state import RunContext
+from winnow.steps import load_recorded, load_trajectories
+from winnow.store import Status
+
+_MANY_RIVALS = 5
+"""So many distinct changes that pass the same tests mean that the tests say little (specification of the repairer, section 10)."""
+
+
+def conclude(context: RunContext, status: Status) -> FixResult:
+    """Assemble the result of a run whose graph came to its end."""
+    brief = prepare(context)
+    selection = context.run.load("selection.json", Selection)
+    if selection is None:
+        raise WinnowError(
+            f"run {context.run.id} ended without a selection", hint="This is a defect of Winnow; please report it."
+        )
+    trajectories = load_trajectories(context)
+    gate = load_recorded(context)
+    usage = sum((t.usage for t in trajectories), Usage()).model_copy(update={"cpu_seconds": status.cpu_seconds})
+    contest = _contest(selection, trajectories, gate)
+    chosen = next((c for t in trajectories for c in t.candidates if c.id == selection.chosen), None)
+    return FixResult(
+        run_id=context.run.id,
+        contest=contest,
+        sandbox=context.machines.kind,
+        seconds=round(status.seconds, 3),
+        usage=usage,
+        run_dir=str(context.run.path),
+        before=counts(brief.base_report),
+        targets=brief.targets,
+        **(_chosen(chosen, contest, gate) if chosen else _none(brief, selection, trajectories)),
+    )
+
+
+def _chosen(chosen: Candidate, contest: Contest, gate: dict[str, GateResult]) -> dict[str, object]:
+    """The fields of a result with a patch."""
+    suite = gate[chosen.id].suite
+    unsure = contest.distinct > _MANY_RIVALS or chosen.claims.get("flags", "") != ""
+    return {
+        "status": "plausible",
+        "exit_code": Exit.OK,
+        "reason": contest.reason,
+        "patch": chosen.patch.diff,
+        "files": paths(chosen.patch),
+        "summary": chosen.summary,
+        "after": counts(suite) if suite else None,
+        "confidence": "low" if unsure else "plausible",
+    }
+
+
+def _none(brief: Brief, selection: Selection, trajectories: Sequence[Trajectory]) -> dict[str, object]:
+    """The fields of a result without one: why, in the order in which it would help."""
+    if not brief.targets:
+        reason = (
+            "no test fails on the base commit, and without a model Winnow repairs only what a failing test shows; "
+            "write a test that fails and name it with --failing-test"
+        )
+    elif selection.clusters or selection.dropped:
+        reason = selection.reason
+    else:
+        details = dict.fromkeys(t.detail for t in trajectories if t.detail)
+        reason = "; ".join(details) or selection.reason
+    return {"status": "nothing_plausible", "exit_code": Exit.NOTHING_PLAUSIBLE, "reason": reason}
+
+
+def _contest(selection: Selection, trajectories: Sequence[Trajectory], gate: dict[str, GateResult]) -> Contest:
+    """The choice in numbers."""
+    leaders = {cluster.leader for cluster in selection.clusters}
+    ran = [result for leader, result in gate.items() if leader in leaders]
+    return Contest(
+        trajectories=len(trajectories),
+        tried=int(sum(t.stats.get("tried", 0) for t in trajectories)),
+        candidates=sum(len(t.candidates) for t in trajectories),
+        distinct=len(selection.clusters),
+        got_through=sum(result.passed for result in ran),
+        fell=sum(not result.passed for result in ran),
+        reason=selection.reason,
+    )
+
+
+def counts(report: SuiteReport) -> TestCounts:
+    """A report in numbers."""
+    number = Counter(report.outcomes.values())
+    return TestCounts(
+        status=report.status,
+        passed=number[Outcome.PASSED],
+        failed=number[Outcome.FAILED],
+        errors=number[Outcome.ERROR],
+        skipped=number[Outcome.SKIPPED] + number[Outcome.XFAILED],
+    )

@@ -1,0 +1,107 @@
+"""What a person sees while a run goes on: a live line per trajectory on a terminal, plain lines elsewhere."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+_PLAIN_EVERY_S = 15.0
+"""Seconds between two lines of the same trajectory where output is not a terminal."""
+
+_PHASES = {
+    "snapshot": "taking a snapshot of the repository",
+    "environment": "preparing the environment",
+    "tests on base": "running the tests on base",
+    "selection": "choosing",
+}
+
+_LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "run": lambda d: f"run {d['id']} in a {d['sandbox']} sandbox",
+    "log": lambda d: f"  {d['line']}",
+    "environment": lambda d: f"environment: {d['note']}",
+    "base": lambda d: f"tests on base: {d['passed']} pass, {d['failed']} fail; {d['targets']} to repair",
+    "plausible": lambda d: f"{d['seat']}: {d['summary']}: passes the tests that were tried",
+    "gate": lambda d: f"{'through the gate' if d['passed'] else 'fell at the gate'}: {d['candidate']}: {d['reason']}",
+}
+
+
+class Progress:
+    """Turns events into lines. Callable from any thread; the lock guards everything below it."""
+
+    def __init__(self, console: Console, *, quiet: bool = False, verbose: bool = False) -> None:
+        """Show on a console (standard error, so that standard output stays for the result)."""
+        self._console = console
+        self._quiet = quiet
+        self._verbose = verbose
+        self._lock = threading.Lock()
+        self._seats: dict[str, dict[str, Any]] = {}
+        self._spoke: dict[str, float] = {}
+        self._phase = "starting"
+        live = console.is_terminal and not quiet
+        self._live = (
+            Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._table) if live else None
+        )
+
+    def __enter__(self) -> Self:
+        """Start the live display."""
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the live display away."""
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Show one event; unknown kinds are shown to nobody."""
+        if self._quiet:
+            return
+        with self._lock:
+            line = self._line(kind, data)
+        if line:
+            self._console.print(Text(line), highlight=False)
+
+    def _line(self, kind: str, data: Mapping[str, Any]) -> str:
+        """The permanent line for an event, if it deserves one; updates the live part."""
+        if kind == "phase":
+            self._phase = _PHASES.get(data["name"], data["name"])
+            return "" if self._live else self._phase
+        if kind == "search":
+            return self._search(data)
+        if kind == "log" and not self._verbose:
+            return ""
+        return _LINES[kind](data) if kind in _LINES else ""
+
+    def _search(self, data: Mapping[str, Any]) -> str:
+        """A trajectory got on."""
+        seat = str(data["seat"])
+        self._seats[seat] = dict(data)
+        self._phase = "searching"
+        now = time.monotonic()
+        if self._live or now - self._spoke.get(seat, 0.0) < _PLAIN_EVERY_S:
+            return ""
+        self._spoke[seat] = now
+        return _progress_of(data)
+
+    def _table(self) -> Table:
+        """What the live display shows now."""
+        table = Table.grid(padding=(0, 1))
+        table.add_row(Spinner("dots"), Text(self._phase))
+        for data in list(self._seats.values()):
+            table.add_row("", Text(_progress_of(data), style="dim"))
+        return table
+
+
+def _progress_of(data: Mapping[str, Any]) -> str:
+    """One trajectory in one line."""
+    return f"{data['seat']}: {data['tried']} of {data['total']} edits tried, {data['plausible']} plausible, {data['cpu_s']:.1f} CPU-s"

@@ -1,0 +1,102 @@
+"""Results as text for people."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from winnow.overview import Row
+from winnow.result import FixResult, TestCounts
+
+
+def show_result(console: Console, result: FixResult) -> None:
+    """Print the patch, the tests before and after, the contest, time and cost."""
+    if result.patch:
+        title = "plausible patch" + (", low confidence" if result.confidence == "low" else "")
+        console.print(
+            Panel(
+                Syntax(result.patch.rstrip(), "diff", background_color="default", word_wrap=True),
+                title=title,
+                title_align="left",
+            )
+        )
+    else:
+        console.print(Text("nothing plausible was found", style="bold"))
+    console.print(_facts(result))
+
+
+def _facts(result: FixResult) -> Table:
+    """The evidence as label and value."""
+    contest = result.contest
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+
+    def row(label: str, value: str) -> None:
+        table.add_row(label, Text(value))
+
+    if result.summary:
+        row("change", result.summary)
+    if result.targets:
+        verb = "pass now" if result.patch else "fail"
+        row("target tests", f"{', '.join(result.targets[:3])}{_more(result.targets)}: {verb}")
+    if result.before:
+        row("suite before", _counts(result.before))
+    if result.after:
+        row("suite after", _counts(result.after))
+    row(
+        "rivals",
+        f"{contest.tried} edits tried, {contest.candidates} passed the tests tried, {contest.distinct} distinct",
+    )
+    row("why", result.reason)
+    if result.confidence == "low":
+        row(
+            "caution",
+            f"{contest.distinct} different changes pass the same tests: they say little. Read the patch before you trust it.",
+        )
+    elif result.patch:
+        row("caution", "it passes the visible tests; whether it is right is for a reader to say")
+    row("spent", _spent(result))
+    for label, value in result.delivered.items():
+        row(label, value)
+    row("kept in", result.run_dir)
+    return table
+
+
+def _spent(result: FixResult) -> str:
+    """Time and cost."""
+    usd = "cost unknown" if result.usage.usd is None else f"${result.usage.usd:.2f}"
+    calls = f", {result.usage.calls} model calls" if result.usage.calls else ""
+    return f"{result.seconds:.1f} s, {result.usage.cpu_seconds:.1f} CPU-s in {result.sandbox} sandboxes, {usd}{calls}"
+
+
+def _counts(number: TestCounts) -> str:
+    parts = [f"{number.passed} passed", f"{number.failed} failed"]
+    parts += [f"{number.errors} errors"] if number.errors else []
+    parts += [f"{number.skipped} skipped"] if number.skipped else []
+    return ", ".join(parts) + ("" if number.status == "ran" else f" ({number.status.replace('_', ' ')})")
+
+
+def _more(names: tuple[str, ...]) -> str:
+    return f" and {len(names) - 3} more" if len(names) > 3 else ""
+
+
+def show_runs(console: Console, rows: Iterable[Row]) -> None:
+    """Print one line per run."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "state", "result", "asked"):
+        table.add_column(heading, no_wrap=heading != "asked")
+    for row in rows:
+        table.add_row(row.run_id, row.state, row.result.replace("_", " "), Text(row.asked))
+    console.print(table)
+
+
+def show_row(console: Console, row: Row) -> None:
+    """Print a run that has no result yet, and how to go on."""
+    console.print(Text(f"run {row.run_id}: {row.state}" + (f": {row.detail}" if row.detail else "")))
+    console.print(Text(f"asked: {row.asked}\nrepository: {row.repository}\nkept in: {row.run_dir}"))
+    if row.state != "running":
+        console.print(Text(f"Go on with: winnow resume {row.run_id}"))

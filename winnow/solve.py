@@ -1,0 +1,178 @@
+"""One run from asking to delivery: what the command line and `winnow.fix` share."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from agent.repair.proposer import RepairProposer
+from envs.issues import GitHub, read_issue
+from envs.repository import find_repository
+from envs.values import Task
+from sandbox.choose import choose
+from sandbox.errors import WinnowError
+from sandbox.reaper import sweep
+from winnow.deliver import deliver
+from winnow.errors import Interrupted, RunUnusable
+from winnow.graph import open_graph, run_to_end
+from winnow.machines import Machines
+from winnow.outcome import conclude
+from winnow.request import Request, without_secrets
+from winnow.result import FixResult
+from winnow.settings import Settings, load
+from winnow.state import RunContext
+from winnow.store import RunDir, Status, Store
+
+Report = Callable[[str, Mapping[str, Any]], None]
+"""Told what is going on: (event kind, data); from any thread."""
+
+RESULT = "result.json"
+_STATUS = "status.json"
+
+
+def silent(_kind: str, _data: Mapping[str, Any]) -> None:
+    """A report that goes nowhere."""
+
+
+def fix(
+    repo: str | Path = ".",
+    *,
+    issue: str | None = None,
+    failing_tests: Sequence[str] = (),
+    report: Report = silent,
+    **settings: Mapping[str, Any],
+) -> FixResult:
+    """Find a patch for an issue or for failing tests; the Python face of `winnow fix`.
+
+    Args:
+        repo: a folder of the repository. It is not touched unless `fix={"apply": True}` or a branch says so.
+        issue: FILE, "text", https://…/issues/N, owner/repo#N or #N.
+        failing_tests: tests that fail now and must pass in the end; empty: those that fail on base.
+        report: told what is going on, from any thread.
+        **settings: sections of the settings tree, such as `run={"trajectories": 4}` or `sandbox={"kind": "docker"}`.
+
+    Returns:
+        The value that `winnow fix --json` prints. Nothing plausible is a result, not an error.
+
+    Raises:
+        WinnowError: one sentence in `str(error)`, what to do in `error.hint`; `winnow.errors.exit_code` gives the code.
+    """
+    asked: dict[str, Any] = {"repo": Path(repo), "failing_tests": tuple(failing_tests)}
+    if issue is not None:
+        asked["issue"] = issue
+    flags = {**settings, "fix": {**settings.get("fix", {}), **asked}}
+    repository = find_repository(Path(repo))
+    return start(load(flags, repository=repository), repository, report)
+
+
+def start(settings: Settings, repository: Path, report: Report) -> FixResult:
+    """Create a run and work on it; see `fix`."""
+    task_issue = None
+    if settings.fix.issue is not None:
+        github = GitHub(token=settings.github.token, api_url=settings.github.api_url)
+        task_issue = read_issue(settings.fix.issue, repository=repository, stdin=sys.stdin, github=github)
+    provider = choose(None if settings.sandbox.kind == "auto" else settings.sandbox.kind)
+    run = Store(settings.run.state_dir).create()
+    request = Request(
+        repository=str(repository),
+        task=Task(id=run.id, issue=task_issue, failing_tests=settings.fix.failing_tests),
+        settings=without_secrets(settings),
+        sandbox_kind=provider.kind,
+        version=version("winnow"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    run.save("request.json", request)
+    return _work(run, request, settings, Machines(provider), report)
+
+
+def resume(name: str, *, state_dir: Path, report: Report = silent) -> FixResult:
+    """Go on with a run that was killed, interrupted or failed; a finished one just gives its result again.
+
+    Raises:
+        RunUnusable: no such run, or another process works on it.
+        WinnowError: as `fix`.
+    """
+    run = Store(state_dir).open(name)
+    request = run.load("request.json", Request)
+    if request is None:
+        raise RunUnusable(f"run {run.id} was killed before it began", hint="Start it again; `winnow clean` removes it.")
+    settings = Settings.model_validate(request.settings)
+    return _work(run, request, settings, Machines(choose(request.sandbox_kind)), report)
+
+
+def _work(run: RunDir, request: Request, settings: Settings, machines: Machines, report: Report) -> FixResult:
+    """Hold the run's lock, walk the graph, conclude and deliver."""
+    with run.lock():
+        report("run", {"id": run.id, "sandbox": machines.kind, "dir": str(run.path)})
+        result = run.load(RESULT, FixResult)
+        if result is None:
+            result = _solve(run, request, settings, machines, report)
+        return deliver(run, request, settings, result)
+
+
+def _solve(run: RunDir, request: Request, settings: Settings, machines: Machines, report: Report) -> FixResult:
+    """Walk the graph to its end and keep the outcome."""
+    sweep()
+    before = run.load(_STATUS, Status) or Status(state="running")
+    began = time.monotonic()
+
+    def status(state: Any, detail: str = "") -> Status:
+        spent = before.seconds + time.monotonic() - began
+        return Status(state=state, detail=detail, seconds=spent, cpu_seconds=before.cpu_seconds + machines.cpu_seconds)
+
+    run.save(_STATUS, status("running"))
+    context = RunContext(
+        run=run,
+        request=request,
+        settings=settings,
+        machines=machines,
+        proposer=RepairProposer(
+            max_candidates=settings.repair.max_candidates,
+            max_plausible=settings.repair.max_plausible,
+            cpu_limit_s=settings.repair.cpu_limit_s,
+        ),
+        report=report,
+    )
+    try:
+        with _stoppable(machines), open_graph(run.path / "checkpoint.sqlite") as graph:
+            run_to_end(graph, context, workers=settings.run.workers)
+    except (WinnowError, KeyboardInterrupt) as error:
+        stopped = machines.stopped or isinstance(error, KeyboardInterrupt)
+        run.save(_STATUS, status("interrupted" if stopped else "failed", str(error)))
+        if stopped:
+            raise Interrupted(f"run {run.id} was interrupted", hint=f"Go on with: winnow resume {run.id}") from error
+        raise
+    final = status("finished")
+    result = conclude(context, final)
+    run.save(RESULT, result)
+    run.save(_STATUS, final)
+    return result
+
+
+@contextmanager
+def _stoppable(machines: Machines) -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends the machines, so that every step returns; the second one is the system's own.
+
+    Machines are stopped in a thread: the handler may interrupt the very code that holds their lock.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, before[number])
+        threading.Thread(target=machines.stop, name="winnow-stop").start()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,47 @@
+"""State and context of the run graph: state holds small values and is checkpointed, context holds handles and is not.
+
+State is made of the plain types that every serialiser keeps: LangGraph brings a type that is missing from its allowlist
+back as a dict, without an error. Everything larger is in the run store, under the ids that stand here.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
+
+from agent.proposer import Proposer
+from winnow.machines import Machines
+from winnow.request import Request
+from winnow.settings import Settings
+from winnow.store import RunDir
+
+
+class RunState(TypedDict, total=False):
+    """What a run remembers between its steps."""
+
+    round: int
+    """Rounds that were planned; 0 before the first."""
+    ended: Annotated[list[str], operator.add]
+    """Ids of trajectories that ended, in the order in which they did."""
+    settled: bool
+    """The selector would not change its answer after another round."""
+
+
+class SeatState(TypedDict):
+    """What one branch of the fan-out is told."""
+
+    seat: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Handles of one process that works on a run."""
+
+    run: RunDir
+    request: Request
+    settings: Settings
+    machines: Machines
+    proposer: Proposer
+    report: Callable[[str, Mapping[str, Any]], None]
+    """Tells the progress display: (event kind, data). Never raises; callable from any thread."""
