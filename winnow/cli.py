@@ -37,6 +37,18 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="More progress, such as the environment's build log.")]
 
 
+@app.callback()
+def top(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """What holds for every command."""
+    if show_version:
+        from importlib.metadata import version
+
+        typer.echo(version("winnow"))
+        raise typer.Exit
+
+
 @app.command()
 def fix(  # noqa: PLR0917 - Typer reads options from parameters
     repo: Repo = Path(),

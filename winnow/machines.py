@@ -8,19 +8,22 @@ from pathlib import Path
 from sandbox.port import DEFAULT_OUTPUT_BYTES, Sandbox, SandboxProvider
 from sandbox.values import Availability, ExecResult, SandboxSpec
 from winnow.errors import Interrupted
+from winnow.timeline import Report
 
 
 class Machines:
     """A `SandboxProvider` around another one.
 
-    Invariant of the lock: `_open` and `cpu_seconds` change only under it.
+    Invariant of the lock: `_open`, `_commands` and `cpu_seconds` change only under it.
     """
 
-    def __init__(self, provider: SandboxProvider) -> None:
+    def __init__(self, provider: SandboxProvider, report: Report) -> None:
         self._provider = provider
+        self._report = report
         self._lock = threading.Lock()
         self._open: set[Sandbox] = set()
         self._stopped = False
+        self._commands = 0
         self.cpu_seconds = 0.0
 
     @property
@@ -70,6 +73,10 @@ class Machines:
     def _spend(self, seconds: float) -> None:
         with self._lock:
             self.cpu_seconds += seconds
+            self._commands += 1
+            first = self._commands == 1
+        if first:
+            self._report("first command", {})
 
 
 class _Metered:

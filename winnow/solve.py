@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from envs.repository import find_repository
 from envs.values import Task
 from sandbox.choose import choose
 from sandbox.errors import WinnowError
+from sandbox.port import SandboxProvider
 from sandbox.reaper import sweep
 from winnow.deliver import deliver
 from winnow.errors import Interrupted, RunUnusable
@@ -29,9 +30,7 @@ from winnow.result import FixResult
 from winnow.settings import Settings, load
 from winnow.state import RunContext
 from winnow.store import RunDir, Status, Store
-
-Report = Callable[[str, Mapping[str, Any]], None]
-"""Told what is going on: (event kind, data); from any thread."""
+from winnow.timeline import Report, Timeline
 
 RESULT = "result.json"
 _STATUS = "status.json"
@@ -89,7 +88,7 @@ def start(settings: Settings, repository: Path, report: Report) -> FixResult:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     run.save("request.json", request)
-    return _work(run, request, settings, Machines(provider), report)
+    return _work(run, request, settings, provider, report)
 
 
 def resume(name: str, *, state_dir: Path, report: Report = silent) -> FixResult:
@@ -104,16 +103,17 @@ def resume(name: str, *, state_dir: Path, report: Report = silent) -> FixResult:
     if request is None:
         raise RunUnusable(f"run {run.id} was killed before it began", hint="Start it again; `winnow clean` removes it.")
     settings = Settings.model_validate(request.settings)
-    return _work(run, request, settings, Machines(choose(request.sandbox_kind)), report)
+    return _work(run, request, settings, choose(request.sandbox_kind), report)
 
 
-def _work(run: RunDir, request: Request, settings: Settings, machines: Machines, report: Report) -> FixResult:
+def _work(run: RunDir, request: Request, settings: Settings, provider: SandboxProvider, report: Report) -> FixResult:
     """Hold the run's lock, walk the graph, conclude and deliver."""
     with run.lock():
-        report("run", {"id": run.id, "sandbox": machines.kind, "dir": str(run.path)})
+        report = Timeline(run.path / "timeline.jsonl", report)
+        report("run", {"id": run.id, "sandbox": provider.kind, "dir": str(run.path)})
         result = run.load(RESULT, FixResult)
         if result is None:
-            result = _solve(run, request, settings, machines, report)
+            result = _solve(run, request, settings, Machines(provider, report), report)
         return deliver(run, request, settings, result)
 
 

@@ -5,15 +5,15 @@ back as a dict, without an error. Everything larger is in the run store, under t
 """
 
 import operator
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 from agent.proposer import Proposer
 from winnow.machines import Machines
 from winnow.request import Request
 from winnow.settings import Settings
 from winnow.store import RunDir
+from winnow.timeline import Report
 
 
 class RunState(TypedDict, total=False):
@@ -43,5 +43,4 @@ class RunContext:
     settings: Settings
     machines: Machines
     proposer: Proposer
-    report: Callable[[str, Mapping[str, Any]], None]
-    """Tells the progress display: (event kind, data). Never raises; callable from any thread."""
+    report: Report
