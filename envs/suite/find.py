@@ -132,7 +132,7 @@ def _pytest(
     options: list[tuple[str, ...]] = [
         ("-p", "no:cacheprovider"),
         ("-p", "no:randomly"),
-        (f"--rootdir={image.workdir}",),
+        ("--rootdir=.",),
     ]
     if config and explicit is None and (not config.file.endswith(".toml") or findings.pytest.split(".")[0] >= "6"):
         # Without it pytest takes another file when the named tests lie in a folder that has one of its own.

@@ -1,0 +1,115 @@
+"""The owner's end of the line to a supervisor: bytes over a pair of pipes or over an attached container."""
+
+import os
+import select
+import struct
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from sandbox.errors import SandboxLost
+
+PIECE = 1 << 20
+
+
+class Wire(Protocol):
+    """A duplex byte stream. Every method raises `SandboxLost` when the other end is gone or too slow."""
+
+    def send(self, data: bytes | memoryview, deadline: float) -> None:
+        """Write all of it before `deadline` (`time.monotonic`)."""
+
+    def receive(self, deadline: float) -> bytes:
+        """Return what has come, at least one byte."""
+
+    def close(self) -> None:
+        """Close both directions. The supervisor ends when its input does."""
+
+
+class FdWire:
+    """A wire over file descriptors.
+
+    Args:
+        reader: where the supervisor's output comes from.
+        writer: where its input goes; may be the same descriptor (a socket).
+        close: closes both.
+    """
+
+    def __init__(self, reader: int, writer: int, close: Callable[[], None]) -> None:
+        self._reader, self._writer, self.close = reader, writer, close
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+
+    def send(self, data: bytes | memoryview, deadline: float) -> None:
+        """See `Wire`."""
+        view = memoryview(data)
+        while view:
+            self._wait(self._writer, select.POLLOUT, deadline)
+            try:
+                view = view[os.write(self._writer, view[:PIECE]) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise SandboxLost(f"the line to the sandbox broke: {error.strerror}") from error
+
+    def receive(self, deadline: float) -> bytes:
+        """See `Wire`."""
+        while True:
+            self._wait(self._reader, select.POLLIN, deadline)
+            try:
+                data = os.read(self._reader, PIECE)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise SandboxLost(f"the line to the sandbox broke: {error.strerror}") from error
+            if not data:
+                raise SandboxLost("the sandbox ended")
+            return data
+
+    def _wait(self, fd: int, event: int, deadline: float) -> None:
+        poll = select.poll()
+        poll.register(fd, event)
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise SandboxLost("the sandbox does not answer")
+
+
+class MuxWire:
+    """The stream of an attached container: Docker puts a header before each piece of its output.
+
+    Attributes:
+        errors: the last of what the container wrote to standard error, for messages.
+    """
+
+    def __init__(self, inner: Wire) -> None:
+        self._inner, self.send, self.close = inner, inner.send, inner.close
+        self._buffer = bytearray()
+        self._left, self._stdout = 0, True
+        self.errors = b""
+
+    def receive(self, deadline: float) -> bytes:
+        """See `Wire`."""
+        out = bytearray()
+        while not out:
+            if not self._buffer:
+                self._buffer += self._inner.receive(deadline)
+            self._split(out)
+            if not out and self._buffer:  # part of a header
+                self._buffer += self._inner.receive(deadline)
+        return bytes(out)
+
+    def _split(self, out: bytearray) -> None:
+        while True:
+            if not self._left:
+                if len(self._buffer) < 8:
+                    return
+                stream, self._left = struct.unpack_from(">BxxxI", self._buffer)
+                self._stdout = stream == 1
+                del self._buffer[:8]
+            piece = bytes(self._buffer[: self._left])
+            if not piece:
+                return
+            del self._buffer[: len(piece)]
+            self._left -= len(piece)
+            if self._stdout:
+                out += piece
+            else:
+                self.errors = (self.errors + piece)[-4096:]
