@@ -81,7 +81,9 @@ class Suite(Value):
 
     kind: Literal["pytest", "unittest", "command"]
     argv: tuple[str, ...]
-    """The command. For pytest and unittest, the interpreter with its options and the runner's own; tests are appended."""
+    """The command. For pytest and unittest, the interpreter with its options, `-m`, and the runner with its own options."""
+    paths: tuple[str, ...] = ()
+    """What to run when no tests are named, appended to `argv`: paths for pytest, names for unittest. Empty: the runner's own choice."""
     timeout_s: float = 900.0
     """For one whole run."""
 
@@ -104,6 +106,8 @@ class SuiteReport(Value):
     `unusable`: it could not start (wrong option, missing module, unknown test)."""
     outcomes: Mapping[str, Outcome] = Field(default_factory=dict)
     """By test id (pytest node id; dotted name for unittest; `command` for a command). A test that is missing is unknown, never passed."""
+    durations: Mapping[str, float] = Field(default_factory=dict)
+    """Seconds that a test took, with its setup and teardown; only where the runner says it."""
     exit_code: int | None = None
     seconds: float = 0.0
     cpu_seconds: float = 0.0
