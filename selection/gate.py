@@ -12,8 +12,6 @@ from envs.values import Outcome, Patch, SuiteReport
 from sandbox.values import Value
 from selection.port import Bench
 
-_GOOD = (Outcome.PASSED, Outcome.XFAILED)
-
 
 class GateResult(Value):
     """How one patch fared."""
@@ -42,7 +40,8 @@ def judge_patch(bench: Bench, patch: Patch, *, base: SuiteReport, targets: Seque
     try:
         if targets:
             shown = bench.run(patch, targets)
-            unmet = [test for test in targets if shown.outcomes.get(test) not in _GOOD]
+            met = set(compare(base, shown).fixed)
+            unmet = [test for test in targets if test not in met]
             if unmet or shown.status != "ran":
                 return GateResult(passed=False, reason=_unmet(unmet, shown), targets=shown)
         if base.status != "ran":
@@ -59,32 +58,32 @@ def _against_base(
     bench: Bench, patch: Patch, base: SuiteReport, shown: SuiteReport | None, suite: SuiteReport
 ) -> GateResult:
     """Compare whole runs and repeat what would count as a regression."""
-    if suite.status in ("timed_out", "crashed", "unusable"):
+
+    def verdict(passed: bool, reason: str, regressions: Sequence[str] = (), flaky: Sequence[str] = ()) -> GateResult:
         return GateResult(
-            False, f"the suite {suite.status.replace('_', ' ')} with it but not on base", targets=shown, suite=suite
+            passed=passed, reason=reason, targets=shown, suite=suite, regressions=tuple(regressions), flaky=tuple(flaky)
         )
+
+    if suite.status != "ran":
+        return verdict(False, f"with it the suite ends as {suite.status.replace('_', ' ')}, on base it runs")
     comparison = compare(base, suite)
     suspects = (*comparison.regressions, *comparison.missing)
     if not suspects:
-        return GateResult(passed=True, reason="no test that passes on base fails with it", targets=shown, suite=suite)
+        return verdict(True, "no test that passes on base fails with it")
     again = bench.run(patch, suspects)
     before = bench.run(Patch(diff=""), suspects)
-    steady = [test for test in suspects if before.outcomes.get(test) in _GOOD]
-    regressions = tuple(test for test in steady if again.outcomes.get(test) not in _GOOD)
-    flaky = tuple(test for test in suspects if test not in regressions)
+    steady = [test for test in suspects if before.outcomes.get(test) is Outcome.PASSED]
+    regressions = [test for test in steady if again.outcomes.get(test) is not Outcome.PASSED]
+    flaky = [test for test in suspects if test not in regressions]
     if regressions:
-        return GateResult(
-            False, f"breaks {_names(regressions)}", targets=shown, suite=suite, regressions=regressions, flaky=flaky
-        )
-    return GateResult(
-        True, f"no regression; set aside as flaky: {_names(flaky)}", targets=shown, suite=suite, flaky=flaky
-    )
+        return verdict(False, f"breaks {_names(regressions)}", regressions, flaky)
+    return verdict(True, f"no regression; set aside as flaky: {_names(flaky)}", flaky=flaky)
 
 
 def _unmet(unmet: Sequence[str], report: SuiteReport) -> str:
     """Why the targets are not met."""
     if report.status != "ran":
-        return f"the target tests {report.status.replace('_', ' ')} in a fresh sandbox"
+        return f"the target tests end as {report.status.replace('_', ' ')} in a fresh sandbox"
     return f"{_names(unmet)} still not passing in a fresh sandbox"
 
 

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
@@ -48,7 +48,7 @@ def _select(state: RunState, runtime: Runtime[RunContext]) -> RunState:
     return {"settled": steps.select(runtime.context, state["round"]).settled}
 
 
-def _after_select(state: RunState, runtime: Runtime[RunContext]) -> Literal["plan", "__end__"]:
+def _after_select(state: RunState, runtime: Runtime[RunContext]) -> str:
     if state["settled"] or state["round"] >= runtime.context.settings.run.rounds:
         return END
     return "plan"

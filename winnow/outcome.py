@@ -33,8 +33,11 @@ def conclude(context: RunContext, status: Status) -> FixResult:
     usage = sum((t.usage for t in trajectories), Usage()).model_copy(update={"cpu_seconds": status.cpu_seconds})
     contest = _contest(selection, trajectories, gate)
     chosen = next((c for t in trajectories for c in t.candidates if c.id == selection.chosen), None)
-    return FixResult(
+    result = FixResult(
         run_id=context.run.id,
+        status="nothing_plausible",
+        exit_code=Exit.NOTHING_PLAUSIBLE,
+        reason=_why_none(brief, selection, trajectories),
         contest=contest,
         sandbox=context.machines.kind,
         seconds=round(status.seconds, 3),
@@ -42,39 +45,40 @@ def conclude(context: RunContext, status: Status) -> FixResult:
         run_dir=str(context.run.path),
         before=counts(brief.base_report),
         targets=brief.targets,
-        **(_chosen(chosen, contest, gate) if chosen else _none(brief, selection, trajectories)),
+    )
+    return _with_patch(result, chosen, gate) if chosen else result
+
+
+def _with_patch(result: FixResult, chosen: Candidate, gate: dict[str, GateResult]) -> FixResult:
+    """The result once there is a patch."""
+    suite = gate[chosen.id].suite
+    unsure = result.contest.distinct > _MANY_RIVALS or bool(chosen.claims.get("flags"))
+    return FixResult.model_validate(
+        {
+            **dict(result),
+            "status": "plausible",
+            "exit_code": Exit.OK,
+            "reason": result.contest.reason,
+            "patch": chosen.patch.diff,
+            "files": paths(chosen.patch),
+            "summary": chosen.summary,
+            "after": counts(suite) if suite else None,
+            "confidence": "low" if unsure else "plausible",
+        }
     )
 
 
-def _chosen(chosen: Candidate, contest: Contest, gate: dict[str, GateResult]) -> dict[str, object]:
-    """The fields of a result with a patch."""
-    suite = gate[chosen.id].suite
-    unsure = contest.distinct > _MANY_RIVALS or chosen.claims.get("flags", "") != ""
-    return {
-        "status": "plausible",
-        "exit_code": Exit.OK,
-        "reason": contest.reason,
-        "patch": chosen.patch.diff,
-        "files": paths(chosen.patch),
-        "summary": chosen.summary,
-        "after": counts(suite) if suite else None,
-        "confidence": "low" if unsure else "plausible",
-    }
-
-
-def _none(brief: Brief, selection: Selection, trajectories: Sequence[Trajectory]) -> dict[str, object]:
-    """The fields of a result without one: why, in the order in which it would help."""
+def _why_none(brief: Brief, selection: Selection, trajectories: Sequence[Trajectory]) -> str:
+    """Why there is no patch, with what would help first."""
     if not brief.targets:
-        reason = (
+        return (
             "no test fails on the base commit, and without a model Winnow repairs only what a failing test shows; "
             "write a test that fails and name it with --failing-test"
         )
-    elif selection.clusters or selection.dropped:
-        reason = selection.reason
-    else:
-        details = dict.fromkeys(t.detail for t in trajectories if t.detail)
-        reason = "; ".join(details) or selection.reason
-    return {"status": "nothing_plausible", "exit_code": Exit.NOTHING_PLAUSIBLE, "reason": reason}
+    if selection.clusters or selection.dropped:
+        return selection.reason
+    details = dict.fromkeys(t.detail for t in trajectories if t.detail)
+    return "; ".join(details) or selection.reason
 
 
 def _contest(selection: Selection, trajectories: Sequence[Trajectory], gate: dict[str, GateResult]) -> Contest:

@@ -136,8 +136,11 @@ def _named_targets(
             f"{', '.join(named)} does not fail on the base commit",
             hint="Name a test that fails now; uncommitted work is part of the base.",
         )
-    merged = {**base_report.messages, **alone.messages}
-    return base_report.model_copy(update={"messages": merged}), targets
+    merged = {
+        "outcomes": {**base_report.outcomes, **alone.outcomes},
+        "messages": {**base_report.messages, **alone.messages},
+    }
+    return base_report.model_copy(update=merged), targets
 
 
 def last_line(report: SuiteReport) -> str:

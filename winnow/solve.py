@@ -120,6 +120,7 @@ def _work(run: RunDir, request: Request, settings: Settings, provider: SandboxPr
 def _solve(run: RunDir, request: Request, settings: Settings, machines: Machines, report: Report) -> FixResult:
     """Walk the graph to its end and keep the outcome."""
     sweep()
+    run.clear_scratch()
     before = run.load(_STATUS, Status) or Status(state="running")
     began = time.monotonic()
 
@@ -167,7 +168,7 @@ def _stoppable(machines: Machines) -> Iterator[None]:
         return
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
         threading.Thread(target=machines.stop, name="winnow-stop").start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

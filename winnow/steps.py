@@ -101,7 +101,7 @@ def select(context: RunContext, round_number: int) -> Selection:
             hint="Is the machine out of memory, or was the Docker daemon stopped? Resume the run when it is back.",
         )
     context.report("phase", {"name": "selection", "candidates": len(candidates)})
-    with BaseTree(brief.snapshot) as base:
+    with BaseTree(brief.snapshot, folder=context.run.scratch) as base:
         selector = FirstSelector(
             base,
             FreshBench(context.machines, brief, limits=limits(context.settings), run_id=context.run.id),

@@ -9,6 +9,8 @@ runs/ID/
   trajectories/ID/  events.jsonl (the journal), trajectory.json when ended
   gate.jsonl        results of the gate as they come
   selection.json, patch.diff, result.json
+  timeline.jsonl    what happened when, for people and measurements
+  scratch/          temporary files
 
 Every file but the journals is replaced atomically, so a kill leaves the old one or the new one.
 """
@@ -84,6 +86,16 @@ class RunDir:
             raise RunUnusable(
                 f"{file} does not parse: {error.errors()[0]['msg']}", hint="Was it written by another version?"
             ) from error
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for temporary files of the process that holds the lock; emptied when the next one starts."""
+        return self.path / "scratch"
+
+    def clear_scratch(self) -> None:
+        """Make `scratch` anew; what a killed process left there goes."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(exist_ok=True)
 
     def trajectory(self, seat: str) -> Path:
         """Folder of one trajectory."""
