@@ -1,0 +1,241 @@
+"""A tree of our own, in a git repository of our own, that patches are tried on.
+
+Patches are applied to an index, never to files: nothing that a patch names can reach outside, no filter or line-end rule applies,
+and what changed is read back from git instead of being believed.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from envs.archive import ATTRIBUTES, new_git_dir
+from envs.diffs import check_path, parse, quoted
+from envs.errors import PatchRejected
+from envs.git import Git
+from envs.values import Patch
+from sandbox.values import Value
+
+MAX_CHANGED_BYTES = 256_000_000
+"""Largest sum of contents, before and after, of one patch's files."""
+
+_LINK = 0o120000
+_NONE = "0" * 40
+_CONFIG = {"core.compression": "1", "diff.renameLimit": "1000", "core.quotePath": "false"}
+
+
+class FileChange(Value):
+    """What a patch does to one file. Contents are bytes; a symbolic link's content is its target."""
+
+    path: str
+    """Relative to the top, with `/`; the new name of a file that was renamed."""
+    before: bytes | None
+    """None: the patch creates it."""
+    after: bytes | None
+    """None: the patch deletes it."""
+    mode_before: int | None = 0o100644
+    """As git has it: 0o100644, 0o100755 (executable) or 0o120000 (symbolic link). None when it is created."""
+    mode_after: int | None = 0o100644
+    """None when it is deleted."""
+    renamed_from: str | None = None
+    """The old name, when git finds the contents alike; `before` is the old file's."""
+
+
+class Stored(NamedTuple):
+    """A file in the tree."""
+
+    mode: int
+    blob: str
+
+
+class Tree:
+    """A git repository without files: objects and an index, in a folder that is its own.
+
+    Several threads may use one at once: every change is made on a copy of the index.
+    """
+
+    def __init__(self, folder: Path, git_dir: Path | None = None) -> None:
+        """Use a git directory that has an index and a commit, or make an empty one in the folder."""
+        self._folder = folder
+        if git_dir is None:
+            git_dir = folder / ".git"
+            new_git_dir(git_dir)
+        self._git_dir = git_dir
+        self.git = Git(folder, git_dir=git_dir, config=_CONFIG)
+        # A second way in to the same objects, for which every file is binary: attributes cannot be given to one command alone.
+        twin = folder / "binary.git"
+        new_git_dir(twin, attributes=ATTRIBUTES.replace("!diff", "-diff"))
+        (twin / "objects/info/alternates").write_text(f"{quoted(str(git_dir.absolute() / 'objects'))}\n")
+        self._binary = Git(folder, git_dir=twin, config=_CONFIG)
+
+    def fill(self, files: Mapping[str, tuple[int, bytes]]) -> None:
+        """Make these files (mode and content, by path) the whole tree."""
+        lines = [f"{mode:o} {self.put(data)} 0\t{path}\0" for path, (mode, data) in files.items()]
+        self.git.run("update-index", "-z", "--index-info", stdin="".join(lines).encode())
+
+    def put(self, data: bytes) -> str:
+        """Store content and return its name."""
+        return self.git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=data).decode().strip()
+
+    def find(self, paths: Iterable[str]) -> dict[str, Stored]:
+        """Look files up; those that are not there are missing from the answer."""
+        wanted = set(paths)
+        if not wanted:
+            return {}
+        listed = self.git.run("ls-files", "-z", "--stage", "--", *sorted(wanted)).split(b"\0")
+        found = {}
+        for about, name in (entry.split(b"\t", 1) for entry in listed if entry):
+            path = name.decode("utf-8", "surrogateescape")
+            mode, blob, _ = about.decode().split(" ")
+            if path in wanted:  # a folder's name lists what is in it
+                found[path] = Stored(int(mode, 8), blob)
+        return found
+
+    def contents(self, blobs: Iterable[str]) -> dict[str, bytes]:
+        """Read contents by name.
+
+        Raises:
+            PatchRejected: together they are larger than `MAX_CHANGED_BYTES`.
+        """
+        names = "".join(f"{blob}\n" for blob in dict.fromkeys(blobs)).encode()
+        sizes = self.git.run("cat-file", "--batch-check=%(objectsize)", stdin=names).split()
+        if sum(map(int, sizes)) > MAX_CHANGED_BYTES:
+            raise PatchRejected(f"The files that the patch touches hold more than {MAX_CHANGED_BYTES:,} bytes.")
+        out = self.git.run("cat-file", "--batch", stdin=names)
+        found: dict[str, bytes] = {}
+        at = 0
+        while at < len(out):
+            end = out.index(b"\n", at)
+            name, _, size = out[at:end].decode().split(" ")
+            found[name] = out[end + 1 : end + 1 + int(size)]
+            at = end + int(size) + 2
+        return found
+
+    def apply(self, patch: Patch) -> tuple[FileChange, ...]:
+        """Apply a patch to a copy of the tree and say what came of it. Context must match exactly; hunks may have moved.
+
+        Raises:
+            PatchRejected: the patch is malformed, does not apply, or makes something that no patch may.
+        """
+        if patch.is_empty:
+            return ()
+        parse(patch.diff)
+        with self._changed() as index:
+            before = self.git.run("write-tree", env=index).decode().strip()
+            answer = self.git.ask("apply", "--cached", "-", stdin=patch.diff.encode(), env=index)
+            if answer.status != 0:
+                raise PatchRejected(
+                    f"The patch does not apply: {answer.reason}.",
+                    hint="It must have been made against the same base.",
+                )
+            raw = self.git.run("diff-index", "--cached", "--raw", "-z", "--no-abbrev", "-M", before, env=index)
+        entries = list(_entries(raw))
+        contents = self.contents(blob for _, _, *stored in entries for blob in (s.blob for s in stored if s) if blob)
+        return tuple(_checked(path, old, before, after, contents) for path, old, before, after in entries)
+
+    def diff(self, files: Mapping[str, bytes | None]) -> str:
+        """Say in git's words how the tree changes when these files get these contents (None: deleted).
+
+        Modes stay; what is new is a plain file. Content that is not UTF-8, or holds a zero byte, is written as binary.
+        """
+        for path in files:
+            check_path(path)
+        present = self.find(files)
+        touched = self.contents(stored.blob for stored in present.values())
+        text: set[str] = set()
+        for path, data in files.items():
+            old = touched[present[path].blob] if path in present else b""
+            if _is_text(old) and _is_text(data or b""):
+                text.add(path)
+        with self._changed() as index:
+            before = self.git.run("write-tree", env=index).decode().strip()
+            self._put_all(files, present, index)
+            binary = set(files) - text
+            return self._diff(self.git, before, text, index) + self._diff(self._binary, before, binary, index)
+
+    def _put_all(
+        self, files: Mapping[str, bytes | None], present: Mapping[str, Stored], index: Mapping[str, str]
+    ) -> None:
+        gone = [f"0 {_NONE}\t{path}\0" for path in present]
+        executable = {path for path, stored in present.items() if stored.mode == 0o100755}
+        made = [
+            f"{'100755' if path in executable else '100644'} {self.put(data)} 0\t{path}\0"
+            for path, data in files.items()
+            if data is not None
+        ]
+        answer = self.git.ask("update-index", "-z", "--index-info", stdin="".join(gone + made).encode(), env=index)
+        if answer.status != 0:
+            raise PatchRejected(f"These files cannot be in one tree: {answer.reason}.")
+
+    def _diff(self, git: Git, before: str, paths: set[str], index: Mapping[str, str]) -> str:
+        if not paths:
+            return ""
+        how = ("--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
+        prefixes = ("--src-prefix=a/", "--dst-prefix=b/")
+        return git.run(
+            "diff-index", "-p", *how, *prefixes, "--cached", before, "--", *sorted(paths), env=index
+        ).decode()
+
+    @contextmanager
+    def _changed(self) -> Iterator[dict[str, str]]:
+        """The variable that makes git work on a copy of the index."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            index = Path(folder) / "index"
+            if (self._git_dir / "index").exists():
+                shutil.copyfile(self._git_dir / "index", index)
+            yield {"GIT_INDEX_FILE": str(index)}
+
+
+def _entries(raw: bytes) -> Iterator[tuple[str, str | None, Stored | None, Stored | None]]:
+    """Path, old path of a rename, and what was stored before and after, from `diff-index --raw -z`."""
+    fields = iter(raw.decode("utf-8", "surrogateescape").split("\0"))
+    for about in fields:
+        if not about:
+            continue
+        mode_before, mode_after, blob_before, blob_after, kind = about.removeprefix(":").split(" ")
+        path = next(fields)
+        old = None
+        if kind.startswith("R"):
+            old, path = path, next(fields)
+        before = Stored(int(mode_before, 8), blob_before) if int(mode_before, 8) else None
+        after = Stored(int(mode_after, 8), blob_after) if int(mode_after, 8) else None
+        yield path, old, before, after
+
+
+def _checked(
+    path: str, old: str | None, before: Stored | None, after: Stored | None, contents: Mapping[str, bytes]
+) -> FileChange:
+    check_path(path)
+    if after and after.mode not in (0o100644, 0o100755, _LINK):
+        raise PatchRejected(f"The patch makes {path!r} something that is neither a file nor a symbolic link.")
+    if after and after.mode == _LINK:
+        _check_link(path, contents[after.blob])
+    return FileChange(
+        path=path,
+        before=contents[before.blob] if before else None,
+        after=contents[after.blob] if after else None,
+        mode_before=before.mode if before else None,
+        mode_after=after.mode if after else None,
+        renamed_from=old,
+    )
+
+
+def _check_link(path: str, target: bytes) -> None:
+    """A link may climb to the top at most, and only at its start: behind a name, `..` depends on what the name links to."""
+    parts = target.decode("utf-8", "surrogateescape").split("/")
+    climbs = next((at for at, part in enumerate(parts) if part not in ("..", ".")), len(parts))
+    inside = (
+        not target.startswith(b"/") and ".." not in parts[climbs:] and parts[:climbs].count("..") <= path.count("/")
+    )
+    if not inside or any(part.lower() == ".git" for part in parts):
+        raise PatchRejected(f"The patch makes {path!r} a symbolic link that points outside the work tree.")
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in data
