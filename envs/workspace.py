@@ -48,8 +48,7 @@ ADD = f"""
         # A repository inside the tree that has no commit keeps git from adding anything.
         find . -mindepth 2 -name .git -prune | sed 's|^\\.||; s|\\.git$||' >> .git/info/exclude
         {GIT} add -A
-    }}
-"""
+    }}"""
 
 
 @contextmanager
@@ -96,7 +95,10 @@ class Workspace:
         box.unpack(Path(snapshot.archive))
         self._unpack_extras()
         # The index is not refreshed here: that reads every file, and many workspaces never make a patch.
-        script = 'git --version >&2 && mkdir -p .git/info && cat > .git/info/exclude && folder=$(mktemp -d) && cp .git/index "$folder" && printf %s "$folder"'
+        script = """
+            git --version >&2 && mkdir -p .git/info && cat > .git/info/exclude && touch .git/info/attributes &&
+            folder=$(mktemp -d) && cp .git/index .git/info/attributes "$folder" && printf %s "$folder"
+        """
         result = self._git(script, stdin=b"".join(line + b"\n" for line in self._excluded()))
         if result.exit_code == 127:
             message = f"there is no git in {image.reference or 'the sandbox'}"
@@ -136,9 +138,10 @@ class Workspace:
             ]
             attributes = b"".join(_attribute(name) + b" -diff\n" for name in odd)
             # The one place for attributes that outranks the tree's own, and it is outside of the tree.
-            script = (
-                f"{index}; cat > .git/info/attributes && {DIFF} {base}; code=$?; rm -f .git/info/attributes; exit $code"
-            )
+            script = f"""
+                {index}; cat "{self._folder}/attributes" - > .git/info/attributes && {DIFF} {base}
+                code=$?; cp "{self._folder}/attributes" .git/info/attributes; exit $code
+            """
             text = _text(self._ok(script, stdin=attributes))
         if text is None:
             raise PatchRejected("the change cannot be written as text.")
