@@ -141,7 +141,8 @@ def test_a_test_that_ends_the_runner_is_no_pass(tree: Tree, image: Image, body: 
 
 
 def test_options_for_plugins_that_are_not_there_are_left_out_and_the_others_kept(tree: Tree, image: Image) -> None:
-    config = "[pytest]\nrequired_plugins = pytest-nope\nmarkers = slow\naddopts = --cov=a --cov-report term -n 4 -x --nope -p nope.plugin -m 'not slow' --strict-config\nnope_key = 1\n"
+    addopts = "--cov=a --cov-report term -n 4 -x --nope -p nope.plugin -m 'not slow' --strict-config"
+    config = f"[pytest]\nrequired_plugins = pytest-nope\nmarkers = slow\naddopts = {addopts}\nnope_key = 1\n"
     tests = "import pytest\ndef test_a(): assert 0\n@pytest.mark.slow\ndef test_b(): pass\ndef test_c(): pass\n"
     report = run(tree, image, {"pytest.ini": config, "test_x.py": tests})
     assert report.status == "ran", report.log_tail
