@@ -40,6 +40,13 @@ class Wire(Protocol):
         """Close both directions. The supervisor ends when its input does."""
 
 
+class Closable(Protocol):
+    """Anything that is closed."""
+
+    def close(self) -> object:
+        """Close it."""
+
+
 class FdWire:
     """A wire over file descriptors.
 
@@ -80,10 +87,15 @@ class FdWire:
 
 
 class SocketWire:
-    """A wire over a connected socket, plain or TLS."""
+    """A wire over a connected socket, plain or TLS.
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    Args:
+        connection: the socket.
+        wrappers: objects that hold it too and are closed with it.
+    """
+
+    def __init__(self, connection: socket.socket, *wrappers: Closable) -> None:
+        self._connection, self._wrappers = connection, wrappers
 
     def send(self, data: bytes | memoryview, deadline: float) -> None:
         """See `Wire`."""
@@ -104,7 +116,8 @@ class SocketWire:
         """See `Wire`; the daemon learns of it at once, whoever else holds the descriptor."""
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
-        self._connection.close()
+        for holder in (*self._wrappers, self._connection):
+            holder.close()
 
 
 class MuxWire:

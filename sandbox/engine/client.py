@@ -1,27 +1,17 @@
 """Connections to the Docker daemon."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import docker
 from docker.utils import kwargs_from_env
 
 from sandbox.engine.failure import translated
+from sandbox.engine.places import usual_url
 
 PATIENCE = 60
 """Seconds that the daemon may take to answer a request."""
-
-
-def sockets() -> tuple[Path, ...]:
-    """Where daemons listen: the system's, a rootless one, Docker Desktop's."""
-    return (
-        Path("/var/run/docker.sock"),
-        Path(f"/run/user/{os.getuid()}/docker.sock"),
-        Path.home() / ".docker/run/docker.sock",
-    )
 
 
 @contextmanager
@@ -37,7 +27,7 @@ def connected(url: str | None = None, *, timeout: int = PATIENCE) -> Iterator[do
     """
     arguments: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
     if not arguments.get("base_url"):
-        arguments["base_url"] = next((f"unix://{path}" for path in sockets() if path.exists()), None)
+        arguments["base_url"] = usual_url()
     with translated("talk to the Docker daemon", opening=True):
         client = docker.APIClient(version="auto", timeout=timeout, **arguments)
     try:

@@ -8,12 +8,10 @@ from typing import Any
 from docker.types import Ulimit
 
 from sandbox.bundle import SUPERVISOR, program
+from sandbox.engine.labels import EXPIRES, OWNER, RUN
 from sandbox.local import configuration, environment
 from sandbox.owner import me
 from sandbox.values import SandboxSpec
-
-RUN, OWNER, EXPIRES = "winnow.run", "winnow.owner", "winnow.expires"
-"""Labels: the run that asked; the owning process as JSON (`sandbox.owner`); seconds since 1970 after which it is litter."""
 
 GRACE_S = 120
 """Seconds that a container may outlive its lifetime before it counts as litter."""

@@ -109,7 +109,7 @@ class DockerProvider:
 def _attach(api: docker.APIClient, container: str) -> MuxWire:
     stream = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
     connection: socket.socket = getattr(stream, "_sock", stream)
-    return MuxWire(SocketWire(connection))
+    return MuxWire(SocketWire(connection, stream))
 
 
 def _greet(session: Session, wire: MuxWire, image: str) -> None:
