@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from envs.errors import PatchRejected
+from envs.values import Patch
 
 MAX_BYTES = 5_000_000
 """Largest patch, in bytes."""
@@ -63,6 +64,15 @@ def parse(text: str) -> tuple[FileDiff, ...]:
             f"The patch is larger than {MAX_BYTES:,} bytes.", hint="Leave generated files and data out of it."
         )
     return tuple(_Reader(text).files())
+
+
+def paths(patch: Patch) -> tuple[str, ...]:
+    """Name every file that a patch touches, old and new names, sorted.
+
+    Raises:
+        PatchRejected: it is malformed, or names a file that no patch may touch.
+    """
+    return tuple(sorted({path for file in parse(patch.diff) for path in (file.old, file.new) if path is not None}))
 
 
 def check_path(path: str) -> None:

@@ -37,6 +37,9 @@ _NEUTRAL = {
     "apply.whitespace": "nowarn",
     "apply.ignoreWhitespace": "no",
     "submodule.recurse": "false",
+    "core.splitIndex": "false",  # a scratch index must not leave its base in the user's .git
+    "core.untrackedCache": "false",
+    "index.sparse": "false",
     "gc.auto": "0",
     "maintenance.auto": "false",
     "i18n.commitEncoding": "UTF-8",

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from envs.diffs import check_path, parse
+from envs.diffs import check_path, parse, paths
 from envs.errors import PatchRejected, RepositoryUnusable
 from envs.trees import FileChange, Tree
 from envs.values import Patch, Snapshot
@@ -92,15 +92,6 @@ def clean(text: str) -> Patch:
     if not files and text.strip():
         raise PatchRejected("The text holds no diff.", hint="It must be what `git diff` prints.")
     return Patch(diff="".join(f"{line}\n" for file in files for line in file.lines))
-
-
-def paths(patch: Patch) -> tuple[str, ...]:
-    """Name every file that a patch touches, old and new names, sorted.
-
-    Raises:
-        PatchRejected: it is malformed, or names a file that no patch may touch.
-    """
-    return tuple(sorted({path for file in parse(patch.diff) for path in (file.old, file.new) if path is not None}))
 
 
 def make_patch(base: BaseTree, files: Mapping[str, bytes | None]) -> Patch:

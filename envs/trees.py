@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from envs.archive import ATTRIBUTES, new_git_dir
 from envs.diffs import check_path, parse, quoted
-from envs.errors import PatchRejected
+from envs.errors import PatchConflict, PatchRejected
 from envs.git import Git
 from envs.values import Patch
 from sandbox.values import Value
@@ -21,7 +21,9 @@ from sandbox.values import Value
 MAX_CHANGED_BYTES = 256_000_000
 """Largest sum of contents, before and after, of one patch's files."""
 
-_LINK = 0o120000
+LINK = 0o120000
+"""Git's mode of a symbolic link."""
+
 _NONE = "0" * 40
 _CONFIG = {"core.compression": "1", "diff.renameLimit": "1000", "core.quotePath": "false"}
 
@@ -41,6 +43,12 @@ class FileChange(Value):
     """None when it is deleted."""
     renamed_from: str | None = None
     """The old name, when git finds the contents alike; `before` is the old file's."""
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Names that no longer exist after the change."""
+        old = () if self.renamed_from is None else (self.renamed_from,)
+        return old if self.after is not None else (*old, self.path)
 
 
 class Stored(NamedTuple):
@@ -117,7 +125,8 @@ class Tree:
         """Apply a patch to a copy of the tree and say what came of it. Context must match exactly; hunks may have moved.
 
         Raises:
-            PatchRejected: the patch is malformed, does not apply, or makes something that no patch may.
+            PatchConflict: the patch is sound, but was made for other content.
+            PatchRejected: it is malformed, or makes something that no patch may.
         """
         if patch.is_empty:
             return ()
@@ -126,7 +135,7 @@ class Tree:
             before = self.git.run("write-tree", env=index).decode().strip()
             answer = self.git.ask("apply", "--cached", "-", stdin=patch.diff.encode(), env=index)
             if answer.status != 0:
-                raise PatchRejected(
+                raise PatchConflict(
                     f"The patch does not apply: {answer.reason}.",
                     hint="It must have been made against the same base.",
                 )
@@ -208,9 +217,9 @@ def _checked(
     path: str, old: str | None, before: Stored | None, after: Stored | None, contents: Mapping[str, bytes]
 ) -> FileChange:
     check_path(path)
-    if after and after.mode not in (0o100644, 0o100755, _LINK):
+    if after and after.mode not in (0o100644, 0o100755, LINK):
         raise PatchRejected(f"The patch makes {path!r} something that is neither a file nor a symbolic link.")
-    if after and after.mode == _LINK:
+    if after and after.mode == LINK:
         _check_link(path, contents[after.blob])
     return FileChange(
         path=path,
