@@ -18,7 +18,8 @@ def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) ->
         runs: also delete every run that nobody works on, finished or not.
         environments: also delete built environments and images; the next run builds them anew.
     """
-    removed = list(sweep())
+    settings = load({}, repository=None)
+    removed = sweep(url=settings.sandbox.docker_host)
     store = Store(state_dir)
     doomed = [RunDir(path) for path in store.halves()] + (store.all() if runs else [])
     for run in doomed:
@@ -28,7 +29,7 @@ def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) ->
             continue
         removed.append(f"run {run.id}")
     if environments:
-        cache = load({}, repository=None).run.cache_dir.expanduser()
+        cache = settings.run.cache_dir.expanduser()
         removed += remove_images(cache)
         shutil.rmtree(cache, ignore_errors=True)
     return removed

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sandbox.choose import check_all
 from sandbox.values import Availability, Value
+from winnow.settings import load
 
 
 class Examination(Value):
@@ -29,7 +30,7 @@ class Examination(Value):
 
 def examine() -> Examination:
     """Try every kind of sandbox once."""
-    sandboxes = tuple(check_all())
+    sandboxes = tuple(check_all(docker_url=load({}, repository=None).sandbox.docker_host))
     return Examination(
         version=version("winnow"),
         python=f"{platform.python_version()} at {sys.executable}",

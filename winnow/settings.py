@@ -26,6 +26,13 @@ _PACKAGE_INDEX = re.compile(
 )
 """Variables that say where packages come from and through what."""
 
+_CONVENTIONS = {
+    "GITHUB_TOKEN": ("github", "token"),
+    "GITHUB_API_URL": ("github", "api_url"),
+    "DOCKER_HOST": ("sandbox", "docker_host"),
+}
+"""Variables that the field already uses, and the keys that they set."""
+
 
 class _Section(BaseModel):
     """Part of the tree: closed, so that a misspelt key is an error and not a silent default."""
@@ -72,6 +79,10 @@ class Sandbox(_Section):
 
     kind: Literal["auto", "docker", "bubblewrap", "unshare", "host"] = "auto"
     """auto: the first of docker, bubblewrap, unshare that works here. host has no isolation at all and must be named."""
+    docker_host: str | None = None
+    """Address of the Docker Engine, also DOCKER_HOST. None: the usual socket."""
+    docker_user: str = Field(default="1000:1000", pattern=r"\d+:\d+")
+    """uid:gid of commands in containers."""
     cpus: float = Field(default=1.0, gt=0)
     memory_mb: int = Field(default=2048, ge=64)
     disk_mb: int = Field(default=2048, ge=16)
@@ -274,9 +285,16 @@ def _listed(raw: str) -> tuple[str, ...]:
 
 def _conventions() -> Mapping[str, Mapping[str, Any]]:
     """Variables that the field already uses."""
-    names = {"token": "GITHUB_TOKEN", "api_url": "GITHUB_API_URL"}
-    found = {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}  # noqa: TID251 - this is the one place
-    return {"github": found} if found else {}
+    found: dict[str, dict[str, Any]] = {}
+    for name, (section, key) in _CONVENTIONS.items():
+        if os.environ.get(name):  # noqa: TID251 - this is the one place
+            found.setdefault(section, {})[key] = os.environ[name]  # noqa: TID251
+    return found
+
+
+def caller_path() -> str:
+    """The caller's PATH, for sandboxes without isolation."""
+    return os.environ.get("PATH", os.defpath)  # noqa: TID251 - this is the one place
 
 
 def package_index_variables() -> dict[str, str]:

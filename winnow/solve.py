@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from agent.repair.proposer import RepairProposer
 from envs.issues import GitHub, read_issue
 from envs.repository import find_repository
 from envs.values import Task
-from sandbox.choose import choose
+from sandbox.choose import Kind, choose
 from sandbox.errors import WinnowError
 from sandbox.port import SandboxProvider
 from sandbox.reaper import sweep
@@ -27,7 +27,7 @@ from winnow.machines import Machines
 from winnow.outcome import conclude
 from winnow.request import Request, without_secrets
 from winnow.result import FixResult
-from winnow.settings import Settings, load
+from winnow.settings import Settings, caller_path, load
 from winnow.state import RunContext
 from winnow.store import RunDir, Status, Store
 from winnow.timeline import Report, Timeline
@@ -77,7 +77,7 @@ def start(settings: Settings, repository: Path, report: Report) -> FixResult:
     if settings.fix.issue is not None:
         github = GitHub(token=settings.github.token, api_url=settings.github.api_url)
         task_issue = read_issue(settings.fix.issue, repository=repository, stdin=sys.stdin, github=github)
-    provider = choose(None if settings.sandbox.kind == "auto" else settings.sandbox.kind)
+    provider = _provider(settings, settings.sandbox.kind)
     run = Store(settings.run.state_dir).create()
     request = Request(
         repository=str(repository),
@@ -103,7 +103,17 @@ def resume(name: str, *, state_dir: Path, report: Report = silent) -> FixResult:
     if request is None:
         raise RunUnusable(f"run {run.id} was killed before it began", hint="Start it again; `winnow clean` removes it.")
     settings = Settings.model_validate(request.settings)
-    return _work(run, request, settings, choose(request.sandbox_kind), report)
+    return _work(run, request, settings, _provider(settings, request.sandbox_kind), report)
+
+
+def _provider(settings: Settings, kind: str) -> SandboxProvider:
+    """The machines that the settings name."""
+    return choose(
+        None if kind == "auto" else cast("Kind", kind),
+        docker_url=settings.sandbox.docker_host,
+        docker_user=settings.sandbox.docker_user,
+        host_path=caller_path(),
+    )
 
 
 def _work(run: RunDir, request: Request, settings: Settings, provider: SandboxProvider, report: Report) -> FixResult:
@@ -119,7 +129,7 @@ def _work(run: RunDir, request: Request, settings: Settings, provider: SandboxPr
 
 def _solve(run: RunDir, request: Request, settings: Settings, machines: Machines, report: Report) -> FixResult:
     """Walk the graph to its end and keep the outcome."""
-    sweep()
+    sweep(url=settings.sandbox.docker_host)
     run.clear_scratch()
     before = run.load(_STATUS, Status) or Status(state="running")
     began = time.monotonic()
