@@ -63,6 +63,8 @@ def parse(text: str) -> tuple[FileDiff, ...]:
         raise PatchRejected(
             f"The patch is larger than {MAX_BYTES:,} bytes.", hint="Leave generated files and data out of it."
         )
+    if not _is_unicode(text):
+        raise PatchRejected("The patch is not valid UTF-8.", hint="Files in another encoding are written as binary.")
     return tuple(_Reader(text).files())
 
 
@@ -156,6 +158,8 @@ class _Reader:
         body: list[str] = []
         if self._here().startswith("--- ") and self._here(1).startswith("+++ "):
             old, new = self._names(self._next()[4:], self._next()[4:], pair=pair)
+            if None not in (old, new) and old != new and "from" not in names:
+                raise self._malformed(f"{old!r} and {new!r} are one file only with lines that say so")
             body = [*_minus_plus(old, new), *self._hunks()]
         elif "from" in names and "to" in names:
             old, new = names["from"], names["to"]
@@ -229,6 +233,7 @@ class _Reader:
             yield from self._hunk(int(match[1] or 1), int(match[2] or 1))
 
     def _hunk(self, old: int, new: int) -> Iterator[str]:
+        changes = False
         while old > 0 or new > 0:
             at_end = self._at >= len(self._lines)
             if at_end and old != new:
@@ -240,9 +245,12 @@ class _Reader:
                 raise self._malformed(f"{line[:40]!r} is not a line of a hunk")
             old -= kind in " -"
             new -= kind in " +"
+            changes |= kind in "+-"
             yield line or " "
         if old < 0 or new < 0:
             raise self._malformed("a hunk holds more than its header says")
+        if not changes:
+            raise self._malformed("a hunk changes nothing")
         if self._here().startswith("\\"):
             yield self._next()
 

@@ -160,12 +160,12 @@ class Tree:
                 text.add(path)
         with self._changed() as index:
             before = self.git.run("write-tree", env=index).decode().strip()
-            self._put_all(files, present, index)
+            self._put_all(files, present, before, index)
             binary = set(files) - text
             return self._diff(self.git, before, text, index) + self._diff(self._binary, before, binary, index)
 
     def _put_all(
-        self, files: Mapping[str, bytes | None], present: Mapping[str, Stored], index: Mapping[str, str]
+        self, files: Mapping[str, bytes | None], present: Mapping[str, Stored], before: str, index: Mapping[str, str]
     ) -> None:
         gone = [f"0 {_NONE}\t{path}\0" for path in present]
         executable = {path for path, stored in present.items() if stored.mode == 0o100755}
@@ -177,6 +177,10 @@ class Tree:
         answer = self.git.ask("update-index", "-z", "--index-info", stdin="".join(gone + made).encode(), env=index)
         if answer.status != 0:
             raise PatchRejected(f"These files cannot be in one tree: {answer.reason}.")
+        named = self.git.run("diff-index", "--cached", "--name-only", "-z", before, env=index).split(b"\0")
+        lost = {name.decode("utf-8", "surrogateescape") for name in named if name} - files.keys()
+        if lost:
+            raise PatchRejected(f"{min(lost)!r} stands in the way of a file of the same name, or of one below it.")
 
     def _diff(self, git: Git, before: str, paths: set[str], index: Mapping[str, str]) -> str:
         if not paths:

@@ -1,0 +1,72 @@
+"""The last word of the engine on an edit: written to the file, and the suite's own runner in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from typing import Sequence
+
+from .baseline import Baseline
+from .edits import Edit
+from .request import Request
+from .source import Source
+from .state import Tree
+
+_MAX_TESTS = 300
+_TIMEOUT_S = 120.0
+
+
+class Confirmer:
+    """Runs the failing tests and the covering ones on the edited tree, which is put back afterwards."""
+
+    def __init__(self, request: Request, tree: Tree, baseline: Baseline, passing: Sequence[str]) -> None:
+        self._request = request
+        self._tree = tree
+        self._tests = [item.test for item in baseline.failing] + list(passing)[:_MAX_TESTS]
+        self._writes = baseline.writes
+
+    def confirms(self, source: Source, edit: Edit) -> bool:
+        """True when every test passes with the edit in the file."""
+        before = os.stat(source.path)
+        try:
+            with open(source.path, "wb") as file:
+                file.write(edit.apply(source.text))
+            return self._run()
+        finally:
+            with open(source.path, "wb") as file:
+                file.write(source.text)
+            os.utime(source.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            if self._writes:
+                self._tree.restore()
+
+    def _run(self) -> bool:
+        command = [sys.executable, "-B", "-m", self._request.kind, *self._runner_arguments(), *self._tests]
+        with subprocess.Popen(
+            command,
+            cwd=self._request.workdir,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            try:
+                return process.wait(_TIMEOUT_S) == 0
+            except subprocess.TimeoutExpired:
+                return False
+            finally:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def _runner_arguments(self) -> list[str]:
+        """The suite's own options; folders to look in are left out, as the tests are named."""
+        arguments = list(self._request.arguments)
+        if self._request.kind == "unittest":
+            return [item for item in arguments if item in ("-v", "-q", "-b")]
+        return [
+            item
+            for item in arguments
+            if item.startswith("-") or not os.path.exists(os.path.join(self._request.workdir, item.partition("::")[0]))
+        ]
