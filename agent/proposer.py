@@ -15,6 +15,8 @@ class Seat:
     """One trajectory's place in a round: its handles. Never stored."""
 
     id: str
+    index: int
+    """Place in the run, from 0; proposers vary their order of search by it."""
     seed: int
     brief: Brief
     journal: Journal

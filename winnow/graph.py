@@ -40,7 +40,7 @@ def _fan_out(state: RunState, runtime: Runtime[RunContext]) -> list[Send]:
 
 
 def _trajectory(state: SeatState, runtime: Runtime[RunContext]) -> RunState:
-    steps.walk(runtime.context, state["seat"], state["seed"])
+    steps.walk(runtime.context, state)
     return {"ended": [state["seat"]]}
 
 

@@ -31,6 +31,7 @@ class SeatState(TypedDict):
     """What one branch of the fan-out is told."""
 
     seat: str
+    index: int
     seed: int
 
 

@@ -28,20 +28,18 @@ _TRIES = 2
 def seats(context: RunContext, round_number: int) -> list[SeatState]:
     """The trajectories of one round; ids and seeds are the same in every process."""
     count, first = context.settings.run.trajectories, context.settings.run.seed
-    return [
-        SeatState(seat=f"r{round_number}t{index}", seed=first + (round_number - 1) * count + index)
-        for index in range(count)
-    ]
+    places = range((round_number - 1) * count, round_number * count)
+    return [SeatState(seat=f"r{round_number}t{index % count}", index=index, seed=first + index) for index in places]
 
 
-def walk(context: RunContext, seat: str, seed: int) -> Trajectory:
+def walk(context: RunContext, seat: SeatState) -> Trajectory:
     """Walk one trajectory to its end and keep it; an infrastructure failure is tried once more in a fresh sandbox.
 
     Raises:
         Interrupted: the user said stop; the journal holds what was done.
     """
-    folder = context.run.trajectory(seat)
-    name = f"trajectories/{seat}/trajectory.json"
+    folder = context.run.trajectory(seat["seat"])
+    name = f"trajectories/{seat['seat']}/trajectory.json"
     known = context.run.load(name, Trajectory)
     if known is not None:
         return known
@@ -50,8 +48,9 @@ def walk(context: RunContext, seat: str, seed: int) -> Trajectory:
         with Journal(folder / "events.jsonl") as journal:
             trajectory = context.proposer.propose(
                 Seat(
-                    id=seat,
-                    seed=seed,
+                    id=seat["seat"],
+                    index=seat["index"],
+                    seed=seat["seed"],
                     brief=brief,
                     journal=journal,
                     open_workspace=_opener(context, brief),
@@ -90,7 +89,7 @@ def select(context: RunContext, round_number: int) -> Selection:
     """
     brief = prepare(context)
     for seat in seats(context, round_number):
-        walk(context, seat["seat"], seat["seed"])
+        walk(context, seat)
     trajectories = load_trajectories(context)
     candidates: list[Candidate] = [candidate for t in trajectories for candidate in t.candidates]
     if not candidates and trajectories and all(t.exit is ExitReason.SANDBOX_LOST for t in trajectories):

@@ -9,8 +9,6 @@ from agent.repair.archive import engine_archive
 from agent.repair.values import RepairEdit, RepairRequest, SearchResult
 from sandbox.port import Sandbox
 
-_ARCHIVE = "/tmp/winnow/engine.pyz"  # noqa: S108  inside the sandbox, which nobody shares
-_REQUEST = "/tmp/winnow/request.json"  # noqa: S108
 _ENV = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 _LINE_MAX = 1 << 20
 _REASONS = ("enough", "exhausted", "budget", "cpu", "hopeless", "unusable", "error", "died")
@@ -32,11 +30,13 @@ def run_search(box: Sandbox, request: RepairRequest, *, on_event: Listener) -> S
     interpreter = _interpreter(request)
     if interpreter is None:
         return SearchResult(reason="unusable", detail="only pytest and unittest suites can be searched")
-    box.write(_ARCHIVE, engine_archive())
-    box.write(_REQUEST, _as_json(request, interpreter[1]))
+    folder = box.exec(("mktemp", "-d"), timeout=60).out.strip()
+    archive, asked = f"{folder}/engine.pyz", f"{folder}/request.json"
+    box.write(archive, engine_archive())
+    box.write(asked, _as_json(request, interpreter[1]))
     reader = _Reader(on_event)
     outcome = box.exec(
-        [*interpreter[0], _ARCHIVE, _REQUEST],
+        [*interpreter[0], archive, asked],
         timeout=request.timeout_s,
         cwd=request.workdir,
         env=_ENV,
