@@ -77,7 +77,7 @@ class RepairProposer:
         try:
             with seat.open_workspace() as workspace:
                 result = run_search(
-                    workspace.box, self._request(seat, workspace, progress), on_event=_listener(seat, progress)
+                    workspace.box, self._request(seat, workspace, progress), on_event=self._listener(seat, progress)
                 )
                 candidates = _candidates(seat, workspace, progress.edits)
         except SandboxLost as lost:
@@ -114,20 +114,26 @@ class RepairProposer:
                 progress.add(edit)
                 seat.report("plausible", {"seat": seat.id, "summary": _summary(edit)})
             elif kind == "progress":
-                progress.tried = before + int(event["tried"])
+                progress.tried = before + _number(event, "tried")
                 seat.journal.append("progress", tried=progress.tried)
-                total = min(int(event["total"]), self._max_candidates)
+                total = min(_number(event, "total"), self._max_candidates)
                 shown = {
                     "tried": progress.tried,
                     "total": total,
                     "plausible": len(progress.edits),
-                    "cpu_s": event["cpu_s"],
+                    "cpu_s": _number(event, "cpu_s"),
                 }
                 seat.report("search", {"seat": seat.id, **shown})
             elif kind in ("baseline", "located"):
                 seat.journal.append(kind, **{name: value for name, value in event.items() if name != "event"})
 
         return listen
+
+
+def _number(event: Mapping[str, Any], name: str) -> int:
+    """A count of an event, 0 when it is none: the engine's output passes through the code that it judges."""
+    value = event.get(name)
+    return int(value) if isinstance(value, (int, float)) and 0 <= value < 1 << 53 else 0
 
 
 def _candidates(seat: Seat, workspace: Workspace, edits: Sequence[RepairEdit]) -> tuple[Candidate, ...]:
