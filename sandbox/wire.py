@@ -2,14 +2,29 @@
 
 import os
 import select
+import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from sandbox.errors import SandboxLost
 
 PIECE = 1 << 20
+SILENT = "the sandbox does not answer"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise SandboxLost(SILENT) from error
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise SandboxLost(f"the line to the sandbox broke: {error.strerror or error}") from error
 
 
 class Wire(Protocol):
@@ -23,6 +38,13 @@ class Wire(Protocol):
 
     def close(self) -> None:
         """Close both directions. The supervisor ends when its input does."""
+
+
+class Closable(Protocol):
+    """Anything that is closed."""
+
+    def close(self) -> object:
+        """Close it."""
 
 
 class FdWire:
@@ -44,32 +66,58 @@ class FdWire:
         view = memoryview(data)
         while view:
             self._wait(self._writer, select.POLLOUT, deadline)
-            try:
+            with _translated(), suppress(BlockingIOError):
                 view = view[os.write(self._writer, view[:PIECE]) :]
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise SandboxLost(f"the line to the sandbox broke: {error.strerror}") from error
 
     def receive(self, deadline: float) -> bytes:
         """See `Wire`."""
         while True:
             self._wait(self._reader, select.POLLIN, deadline)
-            try:
+            with _translated(), suppress(BlockingIOError):
                 data = os.read(self._reader, PIECE)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise SandboxLost(f"the line to the sandbox broke: {error.strerror}") from error
-            if not data:
-                raise SandboxLost("the sandbox ended")
-            return data
+                if not data:
+                    raise SandboxLost("the sandbox ended")
+                return data
 
     def _wait(self, fd: int, event: int, deadline: float) -> None:
         poll = select.poll()
         poll.register(fd, event)
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise SandboxLost("the sandbox does not answer")
+            raise SandboxLost(SILENT)
+
+
+class SocketWire:
+    """A wire over a connected socket, plain or TLS.
+
+    Args:
+        connection: the socket.
+        wrappers: objects that hold it too and are closed with it.
+    """
+
+    def __init__(self, connection: socket.socket, *wrappers: Closable) -> None:
+        self._connection, self._wrappers = connection, wrappers
+
+    def send(self, data: bytes | memoryview, deadline: float) -> None:
+        """See `Wire`."""
+        with _translated():
+            self._connection.settimeout(max(0.001, deadline - time.monotonic()))
+            self._connection.sendall(data)
+
+    def receive(self, deadline: float) -> bytes:
+        """See `Wire`."""
+        with _translated():
+            self._connection.settimeout(max(0.001, deadline - time.monotonic()))
+            data = self._connection.recv(PIECE)
+        if not data:
+            raise SandboxLost("the sandbox ended")
+        return data
+
+    def close(self) -> None:
+        """See `Wire`; the daemon learns of it at once, whoever else holds the descriptor."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        for holder in (*self._wrappers, self._connection):
+            holder.close()
 
 
 class MuxWire:

@@ -9,7 +9,8 @@ import struct
 import sys
 from typing import Any
 
-PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 22, 24, 36, 38
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 22, 36, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 CLONE_NEWUSER = 0x10000000
 
 ARCHITECTURES = {
@@ -26,18 +27,53 @@ def prctl(option: int, argument: int = 0, pointer: Any = None) -> None:
         raise OSError(ctypes.get_errno(), f"prctl({option})")
 
 
-def become(uid: int, gid: int, folders: "list[str]") -> None:
-    """Change from root to an ordinary user for good, handing folders over."""
+def become(outer: int, uid: int, folders: "list[str]") -> None:
+    """Change from root to an ordinary user in a user namespace of its own, for good.
+
+    Args:
+        outer: user and group number outside.
+        uid: the same inside.
+        folders: handed over to the new user, with everything in them.
+    """
     for folder in folders:
-        os.chown(folder, uid, gid)
-    for capability in range(64):
-        try:
-            prctl(PR_CAPBSET_DROP, capability)
-        except OSError:
-            break
+        hand_over(folder, outer)
+    parent = os.getpid()
+    reader, writer = os.pipe()
+    helper = os.fork()
+    if not helper:  # only a process outside may map the namespace's numbers to others than its own
+        os.close(writer)
+        os.read(reader, 1)
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{parent}/{name}", "w") as file:
+                file.write(f"{uid} {outer} 1")
+        os._exit(0)
+    os.close(reader)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWUSER):
+        raise OSError(ctypes.get_errno(), "no user namespace")
+    os.close(writer)
+    if os.waitpid(helper, 0)[1]:
+        raise OSError(errno.EPERM, "cannot map user numbers")
     os.setgroups([])
-    os.setresgid(gid, gid, gid)
+    os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+    drop(libc)
+    prctl(PR_SET_DUMPABLE, 1)  # the change took our own /proc files from us; `seal` comes after the last use of them
+
+
+def hand_over(folder: str, uid: int) -> None:
+    """Give a folder and all beneath it to a user; links themselves, not what they point to."""
+    os.lchown(folder, uid, uid)
+    for path, folders, names in os.walk(folder):
+        for name in folders + names:
+            os.lchown(os.path.join(path, name), uid, uid)
+
+
+def drop(libc: ctypes.CDLL) -> None:
+    """Give up every capability of this process."""
+    version = ctypes.create_string_buffer(struct.pack("Ii", 0x20080522, 0))
+    if libc.capset(version, ctypes.create_string_buffer(24)):
+        raise OSError(ctypes.get_errno(), "cannot drop capabilities")
 
 
 def limit(rlimits: "dict[str, int]", cores: "list[int]") -> None:

@@ -9,7 +9,7 @@ leaves nothing behind. Its only argument is a JSON object:
     lifetime  seconds after which the machine ends itself
     rlimits   {"NPROC": 256, ...}, set on this process and inherited by every command
     cores     CPU numbers to pin to; empty for all
-    become    [uid, gid] to change to first, after handing the work tree over; null to stay
+    become    arguments of `lockdown.become`, called first; null to stay
     remove    folder to delete at the end; null for none
 """
 
@@ -66,8 +66,7 @@ def main() -> None:
     config = json.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if config["become"]:
-        uid, gid = config["become"]
-        lockdown.become(uid, gid, [config["workdir"]])
+        lockdown.become(**config["become"])
     os.chdir(config["workdir"])
     os.makedirs(os.environ["HOME"], exist_ok=True)
     processes = Processes(config["init"], config["memory"])
