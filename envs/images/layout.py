@@ -1,7 +1,7 @@
 """Where a project keeps its modules. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
 from envs.images.legacy import ini, option, setup_arguments
@@ -19,8 +19,8 @@ ROOTS = ("src", "lib", "python", "source", "Lib")
 class Layout(NamedTuple):
     """Where to import from, and what."""
 
-    roots: tuple[str, ...]
-    """Folders, relative to the tree, that belong on the path; the empty string is the tree itself. The likeliest first."""
+    root: str
+    """Folder, relative to the tree, that belongs on the path; the empty string is the tree itself."""
     main: str | None
     """The module that has the project's name."""
     modules: tuple[str, ...]
@@ -44,22 +44,17 @@ def find_layout(files: Mapping[str, str], paths: Set[str], name: str | None) -> 
     for root, modules in found.items():
         for module in modules:
             if _flat(module) in {_flat(wish) for wish in wished}:
-                return Layout(unique((root, *_beside(root, found))), module, tuple(modules))
+                return Layout(root, module, tuple(modules))
     # `ruamel.yaml` is found as `ruamel`, `python-dateutil` as `dateutil`.
     for root, modules in found.items():
         for module in modules:
             if name and _flat(module) in {_flat(part) for part in re.split(r"[-_.]", name)}:
-                return Layout(unique((root, *_beside(root, found))), module, tuple(modules))
+                return Layout(root, module, tuple(modules))
     if not found:
-        return Layout(("",), None, ())
+        return Layout("", None, ())
     root = next(iter(found))
     only = found[root][0] if len(found[root]) == 1 else None
-    return Layout(unique((root, *_beside(root, found))), only, tuple(found[root]))
-
-
-def _beside(root: str, found: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """The tree itself is on the path of `python -m pytest` anyway; other folders only where they were asked for."""
-    return ("",) if "" in found and root else ()
+    return Layout(root, only, tuple(found[root]))
 
 
 def _flat(name: str) -> str:

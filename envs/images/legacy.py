@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from email.parser import HeaderParser
 from typing import Any
 
-from envs.images.pyproject import DEVELOPMENT, TESTING, Wants, load, strings, table
+from envs.images.pyproject import TESTING, Wants, load, strings, table
 
 TEST_FILE = re.compile(
     r"(.*/)?((unit|py)?tests?|testing)[-_.]?(requirements?|reqs|deps)\.(txt|in|pip)|"
@@ -176,9 +176,3 @@ def lines_of(text: str) -> list[str]:
     """Return the lines of a list in an ini file or a requirements file, without comments."""
     stripped = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
     return [line for line in stripped if line]
-
-
-__all__ = [
-    "DEVELOPMENT", "DEV_FILE", "MAIN_FILE", "TESTING", "TEST_FILE", "environment_yml", "ini", "option", "pkg_info", "pkg_info_wants",
-    "requirement_files", "setup_arguments", "setup_cfg", "setup_py", "tox",
-]  # fmt: skip

@@ -18,6 +18,7 @@ from envs.images.legacy import (
     TEST_FILE,
     environment_yml,
     ini,
+    lines_of,
     option,
     pkg_info,
     pkg_info_wants,
@@ -27,7 +28,7 @@ from envs.images.legacy import (
     setup_py,
     tox,
 )
-from envs.images.pyproject import DEVELOPMENT, TESTING, Wants, load, table, wants
+from envs.images.pyproject import DEVELOPMENT, TESTING, Wants, load, poetry_requirement, strings, table, wants
 from sandbox.values import Value
 
 Version = tuple[int, int]
@@ -59,8 +60,8 @@ class Recipe(Value):
     """It can be installed with pip. Otherwise its folders are only put on the path."""
     extras: tuple[str, ...] = ()
     """Optional dependencies to install with it."""
-    main_requirements: tuple[str, ...] = ()
-    """Lines of requirement files, for projects that cannot be installed."""
+    dependencies: tuple[str, ...] = ()
+    """The project's own dependencies as far as they are written down: for projects that cannot be installed."""
     requirements: tuple[str, ...] = ()
     """What the tests need, as lines of a requirements file; `-r FILE` is relative to the tree."""
     hints: tuple[str, ...] = ()
@@ -71,8 +72,8 @@ class Recipe(Value):
     """Versions that the project says it works with."""
     pinned: Version | None = None
     """From `.python-version` or a Dockerfile."""
-    roots: tuple[str, ...] = ("",)
-    """Folders of its modules, relative to the tree."""
+    root: str = ""
+    """Folder of its modules, relative to the tree; empty: the tree itself."""
     main: str | None = None
     """The module to try."""
     modules: tuple[str, ...] = ()
@@ -98,7 +99,6 @@ def make_recipe(files: Mapping[str, str], paths: Set[str], *, version: str | Non
     wanted = _wants(files)
     if not installable:
         wanted = Wants((), wanted.requirements)
-    main = requirement_files(files, MAIN_FILE).requirements if not installable else ()
     tests = {path: text for path, text in files.items() if TEST_SOURCE.fullmatch(path) or not path.endswith(".py")}
     declared = {_normal(line) for line in wanted.requirements} | {_normal(name or "")}
     build = "\n".join(files.get(path, "") for path in ("pyproject.toml", "setup.py", "setup.cfg"))
@@ -106,13 +106,17 @@ def make_recipe(files: Mapping[str, str], paths: Set[str], *, version: str | Non
         name=name,
         installable=installable,
         extras=wanted.extras,
-        main_requirements=main,
+        dependencies=_dependencies(files, info, installable=installable),
         requirements=wanted.requirements,
-        hints=undeclared(tests, (*layout.modules, *_helpers(paths)), declared),
+        hints=(
+            # Until Python 3.12 every environment had it, and what is older than that may rely on it.
+            *(("setuptools<81",) if "setup.py" in files else ()),
+            *undeclared(tests, (*layout.modules, *_helpers(paths)), declared),
+        ),
         requires_python=_requires_python(files, info),
         declared=_declared(files, info),
         pinned=_pinned(files),
-        roots=layout.roots,
+        root=layout.root,
         main=layout.main,
         modules=tuple(module for module in layout.modules if module != layout.main),
         version_env=_version_env(build, name, version or next(iter(info.get("version", [])), None)),
@@ -135,6 +139,21 @@ def _wants(files: Mapping[str, str]) -> Wants:
         or requirement_files(files, DEV_FILE)
         or conda
     )
+
+
+def _dependencies(files: Mapping[str, str], info: Mapping[str, list[str]], *, installable: bool) -> tuple[str, ...]:
+    if not installable:
+        return requirement_files(files, MAIN_FILE).requirements
+    data = load(files.get("pyproject.toml", ""))
+    poetry = table(data, "tool", "poetry", "dependencies")
+    sources = (
+        strings(table(data, "project").get("dependencies")),
+        tuple(line for name, spec in poetry.items() if name != "python" and (line := poetry_requirement(name, spec))),
+        tuple(lines_of(option(ini(files.get("setup.cfg", "")), "options", "install_requires"))),
+        strings(setup_arguments(files.get("setup.py", "")).get("install_requires")),
+        tuple(line for line in info.get("requires-dist", []) if "extra ==" not in line),
+    )
+    return next((lines for lines in sources if lines), ())
 
 
 def _installable(files: Mapping[str, str]) -> bool:
