@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -48,6 +49,21 @@ class DockerImages:
         """Say whether the daemon has the image; no registry is asked."""
         with connected(self._url) as api:
             return _inspect(api, ref) is not None
+
+    def find(self, ref: str) -> Image | None:
+        """Return what the daemon knows of the image, None when it has none of that name; no registry is asked."""
+        with connected(self._url) as api:
+            found = _inspect(api, ref)
+        if found is None:
+            return None
+        created = datetime.fromisoformat(found["Created"][:19] + "+00:00")
+        return Image(
+            id=found["Id"],
+            tags=tuple(found["RepoTags"] or ()),
+            size=found["Size"],
+            created=int(created.timestamp()),
+            labels=found["Config"].get("Labels") or {},
+        )
 
     def pull(self, ref: str) -> None:
         """Get the newest image of that name from its registry; raise `ImageUnavailable` when it cannot be had."""

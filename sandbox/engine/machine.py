@@ -17,7 +17,7 @@ from docker.errors import APIError, DockerException, NotFound
 from sandbox.engine.client import connected
 from sandbox.engine.failure import translate, translated
 from sandbox.engine.hardening import command, host_options, labels, variables
-from sandbox.engine.images import ensure
+from sandbox.engine.images import DockerImages, ensure
 from sandbox.errors import ImageUnavailable, SandboxError, SandboxLost, SandboxUnavailable
 from sandbox.port import Sandbox
 from sandbox.session import Session
@@ -45,6 +45,11 @@ class DockerProvider:
         if not uid.isdigit() or not gid.isdigit() or int(uid) == 0:
             raise ValueError(f"user must be 'uid:gid' in numbers, and not root: {user!r}")
         self._user = int(uid), int(gid)
+
+    @property
+    def images(self) -> DockerImages:
+        """The images of the same daemon."""
+        return DockerImages(url=self._url)
 
     def check(self) -> Availability:
         """See `SandboxProvider.check`."""

@@ -1,0 +1,178 @@
+"""What the older files say about dependencies: setup.py, setup.cfg, tox, requirements, PKG-INFO, conda environments. Pure."""
+
+import ast
+import configparser
+import re
+from collections.abc import Iterator, Mapping
+from email.parser import HeaderParser
+from typing import Any
+
+from envs.images.pyproject import TESTING, Wants, load, strings, table
+
+TEST_FILE = re.compile(
+    r"(.*/)?((unit|py)?tests?|testing)[-_.]?(requirements?|reqs|deps)\.(txt|in|pip)|"
+    r"(.*/)?(requirements?|reqs|deps|dependencies)[-_./]?((unit|py)?tests?|testing|ci)\.(txt|in|pip)|"
+    r"(tests?|testing)/requirements?\.(txt|in|pip)"
+)
+DEV_FILE = re.compile(
+    r"(dev|development|develop)[-_.]?(requirements?|reqs|deps)\.(txt|in|pip)|"
+    r"(requirements?|reqs|deps|dependencies)[-_./]?(dev|development|develop)\.(txt|in|pip)"
+)
+MAIN_FILE = re.compile(r"requirements?\.(txt|in|pip)|requirements?/(base|main|default|prod|requirements)\.(txt|in|pip)")
+
+
+def ini(text: str) -> configparser.RawConfigParser:
+    """Return the sections; none for a file that cannot be read, about which the project's own tools will complain."""
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return configparser.RawConfigParser()
+    return parser
+
+
+def option(parser: configparser.RawConfigParser, section: str, name: str) -> str:
+    """Return a setting's text, empty where there is none."""
+    return (parser.get(section, name, fallback="") or "") if parser.has_section(section) else ""
+
+
+def setup_cfg(text: str, kind: re.Pattern[str]) -> Wants:
+    """Return what the sections named like `kind` ask for."""
+    parser = ini(text)
+    extras = parser.options("options.extras_require") if parser.has_section("options.extras_require") else []
+    tests = lines_of(option(parser, "options", "tests_require")) if kind is TESTING else ()
+    return Wants(tuple(name for name in extras if kind.fullmatch(name)), tuple(tests))
+
+
+def setup_py(text: str, kind: re.Pattern[str]) -> Wants:
+    """Return what the call of `setup()` asks for, as far as it is written down literally."""
+    arguments = setup_arguments(text)
+    extras = arguments.get("extras_require")
+    tests = arguments.get("tests_require") if kind is TESTING else ()
+    tests = [tests] if isinstance(tests, str) else tests
+    return Wants(
+        tuple(name for name in extras if isinstance(name, str) and kind.fullmatch(name))
+        if isinstance(extras, dict)
+        else (),
+        tuple(line for line in tests if isinstance(line, str)) if isinstance(tests, list | tuple) else (),
+    )
+
+
+def setup_arguments(text: str) -> dict[str, Any]:
+    """Return the literal arguments of the call of `setup()`, with names of the module looked up. Nothing is executed."""
+    try:
+        module = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return {}
+    known: dict[str, Any] = {}
+    found: dict[str, Any] = {}
+    for node in ast.walk(module):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            value = _literal(node.value, known)
+            if value is not None:
+                known[node.targets[0].id] = value
+    for node in ast.walk(module):
+        name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Call) and name == "setup":
+            for keyword in node.keywords:
+                if keyword.arg is None:
+                    more = _literal(keyword.value, known)
+                    found.update(more if isinstance(more, dict) else {})
+                else:
+                    found[keyword.arg] = _literal(keyword.value, known)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _literal(node: ast.expr, known: Mapping[str, Any]) -> Any:  # noqa: PLR0911  (one for each kind of literal)
+    """Return a literal's value; None for anything else. In dictionaries and lists, what is not literal is left out."""
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name):
+            return known.get(name)
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [value for item in items if (value := _literal(item, known)) is not None]
+        case ast.Dict(keys=keys, values=values):
+            pairs = ((_literal(key, known), value) for key, value in zip(keys, values, strict=True) if key is not None)
+            return {key: _literal(value, known) for key, value in pairs if isinstance(key, str)}
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            one, two = _literal(left, known), _literal(right, known)
+            return one + two if type(one) is type(two) and isinstance(one, list | str) else one or two
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            return {keyword.arg: _literal(keyword.value, known) for keyword in keywords if keyword.arg}
+        case _:
+            return None
+
+
+def tox(files: Mapping[str, str]) -> Wants:
+    """Return what tox would install for its default environment."""
+    data = (
+        load(files["tox.toml"]) if "tox.toml" in files else table(load(files.get("pyproject.toml", "")), "tool", "tox")
+    )
+    env = {**table(data, "env_run_base"), **table(data, "testenv")}
+    found = Wants(strings(env.get("extras")), tuple(line for line in strings(env.get("deps")) if "{" not in line))
+    legacy = table(load(files.get("pyproject.toml", "")), "tool", "tox").get("legacy_tox_ini")
+    for text in (files.get("tox.ini", ""), files.get("setup.cfg", ""), legacy if isinstance(legacy, str) else ""):
+        parser = ini(text)
+        for prefix in ("", "tox:"):
+            section = f"{prefix}testenv"
+            extras = re.split(r"[\s,]+", option(parser, section, "extras").strip())
+            lines = (_unconditional(line) for line in _expand(parser, option(parser, section, "deps"), 5))
+            found += Wants(
+                tuple(name for name in extras if re.fullmatch(r"[\w-]+", name)), tuple(line for line in lines if line)
+            )
+    return found
+
+
+def _expand(parser: configparser.RawConfigParser, text: str, depth: int) -> Iterator[str]:
+    """Yield the lines of a tox setting, with references to other sections resolved."""
+    for line in lines_of(text):
+        reference = re.fullmatch(r"\{\[([^\]]+)\]([\w-]+)\}", line)
+        if reference and depth:
+            yield from _expand(parser, option(parser, reference[1], reference[2]), depth - 1)
+        else:
+            yield line
+
+
+def _unconditional(line: str) -> str:
+    """Return the requirement of a line without its factors, where they only ask for a Python 3; otherwise nothing."""
+    factors, separator, rest = line.partition(": ")
+    if separator and re.fullmatch(r"[\w!.,{}-]+", factors):
+        line = (
+            rest.strip()
+            if all(re.fullmatch(r"py(3\d*|\{3.*\})?|tests?|unit|default|pytest", f) for f in factors.split(","))
+            else ""
+        )
+    line = line.replace("{toxinidir}/", "")
+    return "" if re.search(r"[{}]|^(-e|-c|\.|/)", line) else line
+
+
+def environment_yml(text: str) -> Wants:
+    """Return the part of a conda environment that pip installs."""
+    inside = re.search(r"^( *)- pip:[ \t]*\n((?:\1[ ]+- .*\n?|[ \t]*\n)+)", text, re.MULTILINE)
+    found = re.findall(r"^\s*- ['\"]?([^'\"\n#]+)", inside[2], re.MULTILINE) if inside else []
+    return Wants((), tuple(line.strip() for line in found if not line.strip().startswith(("-e", "."))))
+
+
+def requirement_files(names: Mapping[str, str], pattern: re.Pattern[str]) -> Wants:
+    """Return the requirement files with such a name; of `x.in` and the `x.txt` compiled from it, the one without pins."""
+    chosen = sorted(name for name in names if pattern.fullmatch(name))
+    chosen = [name for name in chosen if not (name.endswith(".txt") and f"{name[:-4]}.in" in chosen)]
+    return Wants((), tuple(f"-r {name}" for name in chosen))
+
+
+def pkg_info(text: str) -> dict[str, list[str]]:
+    """Return the headers of a source distribution's metadata, by name."""
+    message = HeaderParser().parsestr(text)
+    return {name.lower(): [str(value) for value in message.get_all(name, [])] for name in message.keys()}  # noqa: SIM118
+
+
+def pkg_info_wants(text: str, kind: re.Pattern[str]) -> Wants:
+    """Return the extras named like `kind`."""
+    return Wants(tuple(name for name in pkg_info(text).get("provides-extra", []) if kind.fullmatch(name)))
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a list in an ini file or a requirements file, without comments."""
+    stripped = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
+    return [line for line in stripped if line]

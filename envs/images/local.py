@@ -1,0 +1,318 @@
+"""Environments of machines without images: the user's own where it can run the tests, else one that is built and kept."""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from envs.errors import ImageBuildFailed
+from envs.images.check import Findings, check, complain
+from envs.images.plan import build_env, digest_of, first_imports, make_plan, named_files
+from envs.images.pythons import Interpreter, ask, choose, installed, shown
+from envs.images.recipe import Recipe
+from envs.images.request import ImageRequest
+from envs.images.tree import Tree
+from envs.values import Image, Snapshot
+from sandbox.port import Sandbox, SandboxProvider
+from sandbox.values import SandboxSpec
+
+BUILD = SandboxSpec(cpus=2, memory_mb=6144, disk_mb=8192, pids=1024, lifetime_s=3600)
+"""Limits of a build."""
+INSTALL_SECONDS = 1800.0
+LOG_TAIL_CHARACTERS = 6000
+OLDEST_FOR_VIRTUALENV = (3, 8)
+
+
+class Local:
+    """Prepares environments for one snapshot on one kind of local machine.
+
+    Args:
+        request: what the user wants.
+        recipe: what the project needs.
+        tree: its files.
+        snapshot: for unpacking it.
+        provider: of machines that show folders of this host.
+        cache: folder of what is kept between runs.
+        run_id: for the sandboxes' labels.
+        log: called with lines of progress.
+    """
+
+    def __init__(
+        self,
+        request: ImageRequest,
+        recipe: Recipe,
+        tree: Tree,
+        snapshot: Snapshot,
+        *,
+        provider: SandboxProvider,
+        cache: Path,
+        run_id: str,
+        log: Callable[[str], None],
+    ) -> None:
+        self.request, self.recipe, self.tree, self.snapshot = request, recipe, tree, snapshot
+        self.provider, self.run_id, self.log = provider, run_id, log
+        self.cache = cache.absolute()
+
+    def prepare(self) -> Image:
+        """Return the environment; see `envs.images.prepare_image`."""
+        if not self.request.setup:
+            for folder in self.own_environments():
+                image = self.adopt(folder)
+                if image:
+                    return image
+        interpreter = self.interpreter()
+        place = (
+            (self.provider.kind == "host" and "host") or "confined",
+            interpreter.path,
+            str(interpreter.version),
+            self.snapshot.origin,
+        )
+        plan = make_plan(self.recipe, self.request, untracked="")
+        digest = digest_of(plan, self.recipe, self.tree, self.request, place)
+        folder = self.cache / "envs" / digest
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        ready = _load(folder)
+        if ready:
+            return ready
+        with _locked(folder.with_suffix(".lock"), self.log):
+            # Another run may have built it meanwhile; without its mark a folder is what a killed build left.
+            return _load(folder) or self.build(interpreter, folder, digest)
+
+    def own_environments(self) -> Iterator[Path]:
+        """Yield the environments that the user may be working in, the named one first."""
+        wish = self.request.python
+        named = [Path(wish).absolute().parent.parent] if wish and "/" in wish else []
+        usual = [Path(self.snapshot.origin, name) for name in (".venv", "venv", "env")]
+        active = [Path(self.request.virtual_env)] if self.request.virtual_env else []
+        for folder in dict.fromkeys([*named, *([] if wish else [*usual, *active])]):
+            if (folder / "pyvenv.cfg").exists() and (folder / "bin/python").exists():
+                yield folder
+
+    def adopt(self, folder: Path) -> Image | None:
+        """Return the user's environment as an image when it can run the tests of this tree; nothing of it is changed."""
+        python = str(folder / "bin/python")
+        home = re.search(
+            r"^home\s*=\s*(\S.*?)\s*$", (folder / "pyvenv.cfg").read_text("utf-8", "replace"), re.MULTILINE
+        )
+        base = [str(Path(home[1]).resolve().parent)] if home else []
+        readonly = shown([str(folder), python, *base])
+        # Hidden or not, it must be there: the work tree is mounted over the folder that it may lie in.
+        readonly = tuple(dict.fromkeys((*(path for path in readonly if path != "/"), str(folder))))
+        mark = hashlib.sha256(
+            f"{folder} {[p.stat().st_mtime_ns for p in sorted(folder.glob('lib*/python*/site-packages'))]}".encode()
+        )
+        image = self.image(folder, readonly=readonly, digest=mark.hexdigest()[:24], note=f"your environment {folder}")
+        with self.opened(image) as box:
+            findings = check(box, image, ("pytest", *self.modules()), first_imports(self.tree, self.recipe))
+        lacks = "it does not run" if findings is None else complain(findings, self.recipe) or _missing(findings)
+        if findings is None or lacks:
+            self.log(f"{folder} is not used: {lacks}.")
+            return None
+        return _with_path(image, findings)
+
+    def interpreter(self) -> Interpreter:
+        """Return what to build from."""
+        wish = self.request.python
+        if wish and "/" in wish:
+            found = ask(str(Path(wish).absolute()))
+            if not found:
+                raise ImageBuildFailed(
+                    f"{wish} is no Python interpreter that runs.", hint="Name another one with --python."
+                )
+            return found
+        return choose(self.recipe, installed(self.request.path, self.cache / "interpreters.json"), wish)
+
+    def build(self, interpreter: Interpreter, folder: Path, digest: str) -> Image:
+        """Build an environment in its final place, since environments cannot be moved, and mark it as complete."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        version = ".".join(map(str, interpreter.version))
+        self.log(f"Building an environment with Python {version}.")
+        _create(interpreter, folder / "venv", self.cache / "virtualenv")
+        image = self.image(
+            folder / "venv",
+            readonly=tuple(dict.fromkeys((str(folder), *interpreter.visible))),
+            digest=digest,
+            note=f"built with Python {version}",
+        )
+        left_out, tail = self.install(image, folder)
+        extras = folder / "untracked.tar"
+        image = image.model_copy(update={"extras": str(extras) if extras.exists() else None})
+        with self.opened(image) as box:
+            if image.extras:
+                box.unpack(extras)
+            findings = check(box, image, ("pytest", *self.modules()), ())
+        problem = "the interpreter does not run" if findings is None else complain(findings, self.recipe)
+        if findings is None or problem:
+            raise ImageBuildFailed(
+                f"The environment was built, but {problem}.",
+                hint="Say how to install the project with --setup, or choose the interpreter with --python.",
+                log_tail=tail,
+            )
+        note = f"{image.note}; left out: {', '.join(left_out)}" if left_out else image.note
+        image = _with_path(image, findings).model_copy(update={"note": note})
+        _store(folder, image)
+        return image
+
+    def install(self, image: Image, folder: Path) -> tuple[list[str], str]:
+        """Run the installer in a sandbox; return what it left out and the end of its log."""
+        wheels = self.cache / "pip"
+        wheels.mkdir(exist_ok=True)
+        env = {**build_env(self.request), "PIP_CACHE_DIR": str(wheels)}
+        readonly = tuple(path for path in image.readonly if path != str(folder))
+        spec = BUILD.model_copy(
+            update={
+                "workdir": image.workdir,
+                "env": env,
+                "network": self.request.network,
+                "readonly": (*readonly, *shown(named_files(self.request.pass_env))),
+                "writable": (str(folder), str(wheels)),
+                "run_id": self.run_id,
+            }
+        )
+        plan = make_plan(self.recipe, self.request, untracked=str(folder / "untracked.tar"))
+        script = resources.files("envs.images.inside").joinpath("install.py").read_bytes()
+        with self.provider.open(spec) as box:
+            box.unpack(Path(self.snapshot.archive))
+            box.write(str(folder / "install.py"), script)
+            box.write(str(folder / "plan.json"), json.dumps(plan).encode())
+            tools = _path(box, folder / "venv")
+            result = box.exec(
+                (image.python, str(folder / "install.py"), str(folder / "plan.json")),
+                timeout=INSTALL_SECONDS,
+                env={"PATH": tools, "VIRTUAL_ENV": str(folder / "venv")},
+                on_output=Lines(self.log),
+            )
+        tail = (result.out + result.err)[-LOG_TAIL_CHARACTERS:]
+        if result.timed_out:
+            raise ImageBuildFailed(f"The installation took longer than {INSTALL_SECONDS:.0f} s.", log_tail=tail)
+        return answer(result.out, tail, self.log)
+
+    def image(self, environment: Path, *, readonly: tuple[str, ...], digest: str, note: str) -> Image:
+        """Return an image with what is known before a look inside."""
+        root = f"{self.snapshot.origin}/{self.recipe.root}".rstrip("/")
+        return Image(
+            reference=None,
+            python=str(environment / "bin/python"),
+            workdir=self.snapshot.origin,
+            # Also where the installation knows the place: the tree's own modules must win over any installed copy.
+            env={"PYTHONPATH": root, "VIRTUAL_ENV": str(environment)},
+            readonly=readonly,
+            digest=digest,
+            note=note,
+        )
+
+    def modules(self) -> tuple[str, ...]:
+        """Return the modules whose import shows that the project is there."""
+        return (self.recipe.main,) if self.recipe.main else ()
+
+    @contextmanager
+    def opened(self, image: Image) -> Iterator[Sandbox]:
+        """Open a sandbox with the tree, like those that tests will run in."""
+        spec = SandboxSpec(workdir=image.workdir, readonly=image.readonly, lifetime_s=600, run_id=self.run_id, pids=512)
+        with self.provider.open(spec) as box:
+            box.unpack(Path(self.snapshot.archive))
+            yield box
+
+
+class Lines:
+    """Takes output in pieces and hands on the installer's own lines and those of pip that show progress."""
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log, self._rest = log, b""
+
+    def __call__(self, piece: bytes) -> None:
+        """Take a piece of output."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            if re.match(rb"winnow: |(Collecting|Building|Installing|Successfully|ERROR)", line.strip()):
+                self._log(line.decode("utf-8", "replace").strip().removeprefix("winnow: "))
+
+
+def answer(output: str, tail: str, log: Callable[[str], None]) -> tuple[list[str], str]:
+    """Return what the installer left out and the log's end; raise `ImageBuildFailed` when a setup command failed.
+
+    A project that could not be installed may still be importable from its folder: the check that follows decides.
+    """
+    try:
+        said = json.loads(output.rstrip().rpartition("\n")[2])
+    except ValueError:
+        raise ImageBuildFailed(
+            "The installation ended half-way.", hint="Say how to install with --setup.", log_tail=tail
+        ) from None
+    error = said["error"]
+    if error and error.startswith("the setup command failed"):
+        raise ImageBuildFailed(f"{error}.", hint="Correct the command of --setup.", log_tail=tail)
+    if error:
+        log(f"The project itself cannot be installed and is used from its folder: {error}")
+    return said["left_out"], tail
+
+
+def _create(interpreter: Interpreter, folder: Path, data: Path) -> None:
+    """Make an empty environment with pip."""
+    if interpreter.minor >= OLDEST_FOR_VIRTUALENV:
+        argv = [
+            sys.executable,
+            "-m",
+            "virtualenv",
+            "-q",
+            "--python",
+            interpreter.path,
+            "--no-download",
+            "--no-periodic-update",
+        ]
+        argv += ["--app-data", str(data), str(folder)]
+    else:
+        argv = [interpreter.path, "-m", "venv", str(folder)]
+    made = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise ImageBuildFailed(
+            f"No environment can be made with {interpreter.path}.",
+            hint="Name another interpreter with --python.",
+            log_tail=(made.stdout + made.stderr)[-LOG_TAIL_CHARACTERS:],
+        )
+
+
+def _path(box: Sandbox, environment: Path) -> str:
+    found = box.exec(("sh", "-c", 'printf %s "$PATH"'), timeout=60).out or os.defpath
+    return f"{environment}/bin:{found}"
+
+
+def _with_path(image: Image, findings: Findings) -> Image:
+    tools = f"{Path(image.python).parent}:{findings.path}"
+    return image.model_copy(update={"env": {**image.env, "PATH": tools}})
+
+
+def _missing(findings: Findings) -> str:
+    return f"it lacks {', '.join(findings.absent)}" if findings.absent else ""
+
+
+def _load(folder: Path) -> Image | None:
+    mark = folder / ".complete"
+    return Image.model_validate_json(mark.read_bytes()) if mark.exists() else None
+
+
+def _store(folder: Path, image: Image) -> None:
+    draft = folder / ".complete.new"
+    draft.write_text(image.model_dump_json(), "utf-8")
+    draft.replace(folder / ".complete")
+
+
+@contextmanager
+def _locked(path: Path, log: Callable[[str], None]) -> Iterator[None]:
+    """Hold a lock that ends with the process, however that ends."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log("Waiting for another run that builds the same environment.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
