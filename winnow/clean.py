@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-from envs.images import remove_images
 from sandbox.reaper import sweep
 from winnow.errors import RunUnusable
 from winnow.settings import load
@@ -30,6 +29,7 @@ def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) ->
         removed.append(f"run {run.id}")
     if environments:
         cache = settings.run.cache_dir.expanduser()
-        removed += remove_images(cache)
+        if cache.is_dir():
+            removed.append(f"environments in {cache}")
         shutil.rmtree(cache, ignore_errors=True)
     return removed

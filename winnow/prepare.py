@@ -14,7 +14,7 @@ from envs.suite import find_suite, run_suite
 from envs.values import Outcome, Snapshot, Suite, SuiteReport, Task
 from envs.workspace import Workspace, open_workspace
 from sandbox.values import SandboxSpec
-from winnow.settings import Settings, package_index_variables
+from winnow.settings import Settings, caller
 from winnow.state import RunContext
 
 BRIEF = "brief.json"
@@ -45,13 +45,16 @@ def prepare(context: RunContext) -> Brief:
     settings, report = context.settings, context.report
     snapshot = _snapshot(context)
     report("phase", {"name": "environment"})
+    around = caller()
     image = prepare_image(
         ImageRequest(
             image=settings.image.name,
             base_image=settings.image.base,
             setup=settings.image.setup,
             python=settings.image.python,
-            pass_env=package_index_variables(),
+            pass_env=around.package_index,
+            path=around.path,
+            virtual_env=around.virtual_env,
         ),
         snapshot,
         provider=context.machines,

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -292,14 +292,25 @@ def _conventions() -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def caller_path() -> str:
-    """The caller's PATH, for sandboxes without isolation."""
-    return os.environ.get("PATH", os.defpath)  # noqa: TID251 - this is the one place
+class Caller(NamedTuple):
+    """What the caller's environment says that is no setting."""
+
+    path: str
+    """PATH: where interpreters are looked for, and what sandboxes without isolation get."""
+    virtual_env: str | None
+    """The environment that the caller works in."""
+    package_index: Mapping[str, str]
+    """Where packages come from and through what; for the build of environments alone, never for tests or candidates."""
 
 
-def package_index_variables() -> dict[str, str]:
-    """What the caller's environment says of where packages come from, for the build of environments alone."""
-    return {name: value for name, value in os.environ.items() if _PACKAGE_INDEX.fullmatch(name)}  # noqa: TID251 - the one place
+def caller() -> Caller:
+    """Read the caller's environment."""
+    environ = os.environ  # noqa: TID251 - this is the one place
+    return Caller(
+        path=environ.get("PATH", os.defpath),
+        virtual_env=environ.get("VIRTUAL_ENV"),
+        package_index={name: value for name, value in environ.items() if _PACKAGE_INDEX.fullmatch(name)},
+    )
 
 
 def _where(key: str, layers: list[tuple[str, Mapping[str, Any]]], flags: Mapping[str, Mapping[str, Any]]) -> str:

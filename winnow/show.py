@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.panel import Panel
-from rich.syntax import Syntax
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -16,16 +15,20 @@ def show_result(console: Console, result: FixResult) -> None:
     """Print the patch, the tests before and after, the contest, time and cost."""
     if result.patch:
         title = "plausible patch" + (", low confidence" if result.confidence == "low" else "")
-        console.print(
-            Panel(
-                Syntax(result.patch.rstrip(), "diff", background_color="default", word_wrap=True),
-                title=title,
-                title_align="left",
-            )
-        )
+        console.print(Rule(title, align="left", style="dim"))
+        for line in result.patch.rstrip("\n").split("\n"):  # no frame and no wrapping: people copy it
+            console.print(Text(line, style=_colour(line)), soft_wrap=True)
+        console.print(Rule(style="dim"))
     else:
         console.print(Text("nothing plausible was found", style="bold"))
     console.print(_facts(result))
+
+
+def _colour(line: str) -> str:
+    """Style of a line of a diff."""
+    if line.startswith(("+++", "---", "diff ", "index ")):
+        return "bold"
+    return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
 
 
 def _facts(result: FixResult) -> Table:

@@ -1,5 +1,6 @@
 """One run from asking to delivery: what the command line and `winnow.fix` share."""
 
+import os
 import signal
 import sys
 import threading
@@ -27,7 +28,7 @@ from winnow.machines import Machines
 from winnow.outcome import conclude
 from winnow.request import Request, without_secrets
 from winnow.result import FixResult
-from winnow.settings import Settings, caller_path, load
+from winnow.settings import Settings, caller, load
 from winnow.state import RunContext
 from winnow.store import RunDir, Status, Store
 from winnow.timeline import Report, Timeline
@@ -112,7 +113,7 @@ def _provider(settings: Settings, kind: str) -> SandboxProvider:
         None if kind == "auto" else cast("Kind", kind),
         docker_url=settings.sandbox.docker_host,
         docker_user=settings.sandbox.docker_user,
-        host_path=caller_path(),
+        host_path=caller().path,
     )
 
 
@@ -153,7 +154,7 @@ def _solve(run: RunDir, request: Request, settings: Settings, machines: Machines
     )
     try:
         with _stoppable(machines), open_graph(run.path / "checkpoint.sqlite") as graph:
-            run_to_end(graph, context, workers=settings.run.workers)
+            run_to_end(graph, context, workers=settings.run.workers or os.cpu_count() or 1)
     except (WinnowError, KeyboardInterrupt) as error:
         stopped = machines.stopped or isinstance(error, KeyboardInterrupt)
         run.save(_STATUS, status("interrupted" if stopped else "failed", str(error)))

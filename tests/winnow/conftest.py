@@ -115,11 +115,16 @@ def shop(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def winnow(user: Path, environments: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def winnow(user: Path, environments: Path, confined: str) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The console script, as a user runs it; keyword arguments are those of `subprocess.run`."""
 
     def run(*argv: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "WINNOW_RUN_CACHE_DIR": str(environments), **options.pop("env", {})}  # type: ignore[dict-item]
+        env = {
+            **os.environ,
+            "WINNOW_RUN_CACHE_DIR": str(environments),
+            "WINNOW_SANDBOX_KIND": confined,
+            **options.pop("env", {}),
+        }  # type: ignore[dict-item]
         command = [str(Path(sys.executable).with_name("winnow")), *map(str, argv)]
         return subprocess.run(command, env=env, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
 

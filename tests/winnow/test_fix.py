@@ -61,9 +61,16 @@ def test_people_see_the_patch_the_tests_the_rivals_and_the_price(winnow: Winnow,
     assert "tests on base: 3 pass, 2 fail" in done.stderr
 
 
-def test_the_python_call_returns_what_json_prints(winnow: Winnow, shop: Path, user: Path, environments: Path) -> None:
+def test_the_python_call_returns_what_json_prints(
+    winnow: Winnow, shop: Path, user: Path, environments: Path, confined: str
+) -> None:
     printed = result_of(winnow("fix", "-C", shop, "-t", FAILING, "--json"))
-    returned = front.fix(shop, failing_tests=[FAILING], run={"cache_dir": environments, "state_dir": user / "state"})
+    returned = front.fix(
+        shop,
+        failing_tests=[FAILING],
+        run={"cache_dir": environments, "state_dir": user / "state"},
+        sandbox={"kind": confined},
+    )
     own = returned.model_dump(mode="json")
     assert own.keys() == printed.keys()
     for key in ("status", "patch", "files", "summary", "targets", "before", "contest", "confidence", "exit_code"):

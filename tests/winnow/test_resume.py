@@ -18,9 +18,9 @@ FAILING = "tests/test_prices.py::test_total"
 MOMENTS = 10
 
 
-def started(shop: Path, environments: Path, *argv: str) -> subprocess.Popen[str]:
+def started(shop: Path, confined: str, environments: Path, *argv: str) -> subprocess.Popen[str]:
     """`winnow fix`, in a process group of its own as a shell would start it."""
-    env = {**os.environ, "WINNOW_RUN_CACHE_DIR": str(environments)}
+    env = {**os.environ, "WINNOW_RUN_CACHE_DIR": str(environments), "WINNOW_SANDBOX_KIND": confined}
     command = [str(WINNOW), "fix", "-C", str(shop), "-t", FAILING, "-n", "2", *argv]
     return subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -64,13 +64,13 @@ def whole_seconds(winnow: Winnow, shop: Path) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_kill_at_ten_random_moments(
-    winnow: Winnow, shop: Path, environments: Path, digest: Callable[[Path], str], whole_seconds: float
+    winnow: Winnow, shop: Path, environments: Path, confined: str, digest: Callable[[Path], str], whole_seconds: float
 ) -> None:
     expected = json.loads(winnow("show", "last", "--json").stdout)
     before, temporary = digest(shop), temporaries()
     moments = random.Random(7)
     for _ in range(MOMENTS):
-        process = started(shop, environments, "--json")
+        process = started(shop, confined, environments, "--json")
         time.sleep(moments.uniform(0.05, whole_seconds))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -101,9 +101,9 @@ def slow_shop(shop: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(
-    winnow: Winnow, slow_shop: Path, environments: Path, number: signal.Signals
+    winnow: Winnow, slow_shop: Path, environments: Path, confined: str, number: signal.Signals
 ) -> None:
-    process = started(slow_shop, environments)
+    process = started(slow_shop, confined, environments)
     assert process.stderr is not None
     for line in process.stderr:
         if "running the tests" in line:
@@ -123,8 +123,10 @@ def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(
     assert "result += discount" in json.loads(done.stdout)["patch"]
 
 
-def test_a_run_that_somebody_works_on_is_not_resumed(winnow: Winnow, slow_shop: Path, environments: Path) -> None:
-    process = started(slow_shop, environments)
+def test_a_run_that_somebody_works_on_is_not_resumed(
+    winnow: Winnow, slow_shop: Path, environments: Path, confined: str
+) -> None:
+    process = started(slow_shop, confined, environments)
     assert process.stderr is not None
     process.stderr.readline()
     done = winnow("resume", "last")
@@ -137,7 +139,7 @@ def test_a_run_that_somebody_works_on_is_not_resumed(winnow: Winnow, slow_shop: 
 def test_a_later_change_of_the_checkout_does_not_move_the_base(
     winnow: Winnow, slow_shop: Path, environments: Path
 ) -> None:
-    process = started(slow_shop, environments)
+    process = started(slow_shop, confined, environments)
     assert process.stderr is not None
     for line in process.stderr:
         if "running the tests" in line:
@@ -153,11 +155,11 @@ def test_a_later_change_of_the_checkout_does_not_move_the_base(
 @pytest.mark.docker
 @pytest.mark.slow
 def test_a_killed_run_leaves_no_container(
-    winnow: Winnow, slow_shop: Path, environments: Path, docker_base: str
+    winnow: Winnow, slow_shop: Path, environments: Path, confined: str, docker_base: str
 ) -> None:
     docker = ["--sandbox", "docker", "--base-image", docker_base]
     winnow("fix", "-C", slow_shop, "-t", FAILING, *docker)  # makes the image
-    process = started(slow_shop, environments, *docker)
+    process = started(slow_shop, confined, environments, *docker)
     assert process.stderr is not None
     for line in process.stderr:
         if "running the tests" in line:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from winnow.errors import SettingsError
-from winnow.settings import Settings, describe, load, package_index_variables
+from winnow.settings import Settings, caller, describe, load
 
 
 @pytest.fixture(autouse=True)
@@ -109,5 +109,5 @@ def test_every_leaf_has_a_variable_of_its_own() -> None:
 def test_only_what_finds_packages_reaches_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example/simple")
     monkeypatch.setenv("OPENAI_API_KEY", "canary-secret")
-    assert package_index_variables()["PIP_INDEX_URL"]
-    assert "OPENAI_API_KEY" not in package_index_variables()
+    assert caller().package_index["PIP_INDEX_URL"]
+    assert "OPENAI_API_KEY" not in caller().package_index

@@ -1,0 +1,59 @@
+"""What machines the tests find here. A kind that is missing is skipped with its reason, or is a failure where it is required."""
+
+import os
+import subprocess
+from functools import cache
+
+import pytest
+
+from sandbox.choose import check_all
+
+IMAGE = os.environ.get("WINNOW_TEST_IMAGE", "winnow-test-base:bookworm")
+"""Made by `scripts/base-image`, from Debian packages alone."""
+REQUIRED = os.environ.get("WINNOW_TEST_REQUIRE_DOCKER") == "1"
+
+
+@cache
+def missing(kind: str) -> str:
+    """Why machines of a kind cannot be had here; empty when they can."""
+    found = next(entry for entry in check_all() if entry.kind == kind)
+    if not found.available:
+        return f"{found.detail}. {found.hint}"
+    if (
+        kind == "docker"
+        and subprocess.run(["docker", "image", "inspect", IMAGE], check=False, capture_output=True).returncode
+    ):
+        return f"there is no image {IMAGE}: run scripts/base-image {IMAGE}"
+    return ""
+
+
+def need(kind: str) -> None:
+    """Skip, or fail, when a kind is missing."""
+    reason = missing(kind)
+    if reason and kind == "docker" and REQUIRED:
+        pytest.fail(f"Docker is required: {reason}")
+    if reason:
+        pytest.skip(f"{kind}: {reason}")
+
+
+@pytest.fixture
+def needed() -> object:
+    """`needed(kind)` skips, or fails, when a kind of machine is missing."""
+    return need
+
+
+@pytest.fixture
+def docker_base() -> str:
+    """A Docker image to build on, where there is an engine."""
+    need("docker")
+    return IMAGE
+
+
+@pytest.fixture(scope="session")
+def confined() -> str:
+    """The first kind of confined machine that works here."""
+    kinds = ("bubblewrap", "unshare")
+    for kind in kinds:
+        if not missing(kind):
+            return kind
+    pytest.skip("; ".join(f"{kind}: {missing(kind)}" for kind in kinds))
