@@ -155,7 +155,11 @@ def _beside(file: Path) -> Path:
 
 def _make_folders(top: Path, path: str) -> list[Path]:
     """Make what is missing above a file, and say what was made, outermost first."""
-    missing = [parent for parent in (top / path).parents if parent.is_relative_to(top) and not parent.exists()][::-1]
+    above = [parent for parent in (top / path).parents if parent.is_relative_to(top)]
+    missing = [parent for parent in above if not parent.exists()][::-1]
+    blocked = next((parent for parent in above if parent.exists() and not parent.is_dir()), None)
+    if blocked is not None:
+        raise DeliveryFailed(f"{blocked} is not a folder, so {path} cannot be made.", hint=_CHANGED)
     for folder in missing:
         folder.mkdir()
     return missing

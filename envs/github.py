@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -112,7 +112,7 @@ def _ask(client: httpx.Client, address: str, name: str, shape: TypeAdapter[T]) -
         response, content = _get(client, address, deadline)
         if response.is_redirect:
             redirects += 1
-            address = urljoin(address, response.headers.get("location", ""))
+            address = str(httpx.URL(address).join(response.headers.get("location", "")))
             if (
                 redirects > _MAX_REDIRECTS
                 or httpx.URL(address).copy_with(path="/", query=None, fragment=None) != origin

@@ -48,6 +48,8 @@ def read_issue(reference: str, *, repository: Path | None, stdin: TextIO, github
         IssueUnusable: it is empty, cannot be read or fetched, or looks like a file that does not exist.
     """
     given = reference.strip()
+    if not given:
+        raise _empty("the command line")
     if given == "-":
         return _from_bytes(_read_stdin(stdin), "stdin")
     if short := _SHORT.fullmatch(given):

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
+    _Part = Node | str | int
+    """Something to walk into, a token that is done, or the offset up to which the source is accounted for."""
+
 Units = dict[str, tuple[str, ...]]
 """Tokens by dotted name. The empty name is the module's own code; a class's name is its header and its own code."""
 
@@ -27,10 +30,10 @@ _TUPLES = {
 }
 _BARE = {*_TUPLES, "import_from_statement", "with_clause"}
 """Their parentheses say nothing that the node's type does not say."""
-_COMMAS = {"print_statement", "case_clause", "case_pattern", "dict_pattern", "class_pattern", "list_pattern"}
-"""Here a comma may be more than a separator, or formatters leave it alone."""
-_INDEXED = {"subscript": 2, "type_parameter": 1}
-"""A comma after the only index makes a tuple of it; named children when there is one index."""
+_LISTS = {*_BARE, "argument_list", "parameters", "lambda_parameters", "list", "set", "dictionary"}
+"""Their commas only separate: each element is a node of its own."""
+_INDICES = {"subscript": 2, "type_parameter": 1}
+"""As `_LISTS`, except that a comma after the only index makes a tuple of it: how many named children there are then."""
 _RAW = {"format_specifier"}
 """Text inside them belongs to no child."""
 
@@ -130,9 +133,9 @@ def _is_docstring(node: "Node") -> bool:
 def _tokens(node: "Node", source: bytes, *, without: "Node | None" = None) -> Iterator[str]:
     """Walk without recursion: an expression of ten thousand terms is ten thousand deep."""
     at = node.start_byte
-    stack: list[Node | str | int] = [node]
+    stack: list[tuple[_Part, str]] = [(node, "")]
     while stack:
-        item = stack.pop()
+        item, parent = stack.pop()
         if isinstance(item, str):
             yield item
             continue
@@ -144,7 +147,8 @@ def _tokens(node: "Node", source: bytes, *, without: "Node | None" = None) -> It
             continue
         whole = _whole(item)
         if whole is None and item.child_count:
-            stack += reversed(_parts(item))
+            kind = item.type
+            stack += [(part, kind) for part in reversed(_parts(item, parent))]
             continue
         # The grammar leaves some text to no node; none of it may be lost.
         gap = source[at : item.start_byte].translate(None, b" \t\r\n\f\\;")
@@ -157,20 +161,22 @@ def _tokens(node: "Node", source: bytes, *, without: "Node | None" = None) -> It
             yield whole
 
 
-def _parts(node: "Node") -> "list[Node | str | int]":
+def _parts(node: "Node", parent: str) -> "list[_Part]":
     """What a node contributes: marks around its children, or the children alone when it says nothing by itself.
 
-    In the place of a child that is left out stands the offset where it ends.
+    In the place of a child that is left out stands the offset where it ends. The parent's type is handed down, because tree-sitter
+    would search for it from the top.
     """
     kind = node.type
     children = list(node.children)
+    if kind == "string":
+        return [_OPEN + kind, *(part for child in children for part in _string_part(child, _prefix(node))), _CLOSE]
     named = [child for child in children if child.is_named and child.type != "comment"]
     comma = any(child.type == "," for child in children)
     dropped = {"(", ")"} if kind in _BARE or kind == "parenthesized_expression" else set()
-    if kind not in _COMMAS and not (comma and len(named) == _INDEXED.get(kind)):
+    if kind in _LISTS or len(named) > _INDICES.get(kind, len(named)):
         dropped.add(",")
-    parts: list[Node | str | int] = [child.end_byte if child.type in dropped else child for child in children]
-    parent = node.parent.type if node.parent is not None else ""
+    parts: list[_Part] = [child.end_byte if child.type in dropped else child for child in children]
     if kind == "block" and parent in ("function_definition", "class_definition"):
         first = next((at for at, child in enumerate(children) if child.type not in _IGNORED), None)
         if first is not None and _is_docstring(children[first]):
@@ -190,7 +196,7 @@ def _whole(node: "Node") -> str | None:
     """The one token that stands for a node with all that is in it; None when its parts speak for themselves, "" for nothing."""
     kind = node.type
     whole: str | None = None
-    if kind in _IGNORED or kind == "string_end":
+    if kind in _IGNORED:
         whole = ""
     elif kind in ("integer", "float"):
         whole = _text(node).lower().replace("_", "")
@@ -198,13 +204,19 @@ def _whole(node: "Node") -> str | None:
         whole = _plain_string(node)
     elif kind == "concatenated_string":
         whole = _joined(node)
-    elif kind == "string_start":
-        whole = "".join(sorted(_prefix(node))) + '"'
-    elif kind == "string_content":
-        whole = _content(_text(node), raw="r" in _prefix(node.parent))
+    elif kind in ("not in", "is not"):
+        whole = kind
     elif kind in _RAW or (kind == "interpolation" and any(child.type == "=" for child in node.children)):
         whole = _text(node)  # `f"{x = }"` prints its own source
     return whole
+
+
+def _string_part(child: "Node", prefix: set[str]) -> "list[_Part]":
+    if child.type == "string_start":
+        return ["".join(sorted(prefix)) + '"', child.end_byte]
+    if child.type == "string_content":
+        return [_content(_text(child), raw="r" in prefix), child.end_byte]
+    return [child.end_byte] if child.type == "string_end" else [child]
 
 
 def _text(node: "Node") -> str:
@@ -240,9 +252,9 @@ def _plain_string(node: "Node") -> str:
     return "".join(sorted(prefix)) + '"' + _content(content, raw="r" in prefix) + '"'
 
 
-def _prefix(node: "Node | None") -> set[str]:
+def _prefix(node: "Node") -> set[str]:
     """Letters before the quotes, without the one that means nothing."""
-    letters = re.match(rb"[A-Za-z]*", node.text or b"") if node is not None else None
+    letters = re.match(rb"[A-Za-z]*", node.text or b"")
     return set(letters[0].decode().lower()) - {"u"} if letters else set()
 
 

@@ -16,8 +16,15 @@ _ADDRESS = re.compile(
 
 
 def web_host(api_url: str) -> str:
-    """Return the host that people see for an API's address: `github.com` for `https://api.github.com`; a port stays."""
-    parts = urlsplit(api_url)
+    """Return the host that people see for an API's address: `github.com` for `https://api.github.com`; a port stays.
+
+    Raises:
+        IssueUnusable: it is no address.
+    """
+    try:
+        parts = urlsplit(api_url)
+    except ValueError as error:
+        raise IssueUnusable(f"{api_url!r} is not the address of an API.", hint="Check GITHUB_API_URL.") from error
     return parts.netloc.rpartition("@")[2].lower().removeprefix("api.")
 
 
@@ -39,8 +46,8 @@ def slug_of(repository: Path | None, api_url: str) -> str:
         if match is None:
             continue
         found = (match["host"] or match["ssh_host"]).lower()
-        # GitHub also listens for SSH on port 443, under this name.
-        if found.removeprefix("www.").removeprefix("ssh.") == host:
+        # GitHub also listens for SSH on port 443, under `ssh.`; ports differ between HTTPS and SSH.
+        if found.removeprefix("www.").removeprefix("ssh.") == host.partition(":")[0]:
             return match["slug"]
         elsewhere.append(f"{remote} is at {found}")
     what = ", ".join(elsewhere) or "it has no remote origin or upstream with an address that names one"

@@ -100,7 +100,7 @@ CONTENT = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.sampled_from(["a.py", "crlf.txt", "data.bin", "n1", "n 2", "pkg/b.py", "é", 'q"']), CONTENT, min_size=1
