@@ -224,7 +224,7 @@ class _Rooted:
         self._box = box
         self._env = env
         self.id, self.workdir = box.id, box.workdir
-        self.read, self.write, self.unpack = box.read, box.write, box.unpack
+        self.read, self.write, self.unpack, self.kill = box.read, box.write, box.unpack, box.kill
 
     def exec(
         self,

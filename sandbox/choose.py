@@ -1,6 +1,7 @@
 """Which machine, when the user did not say: the strongest wall that can be had."""
 
 import os
+from collections.abc import Collection
 from typing import Literal
 
 from sandbox.bubblewrap import BubblewrapProvider
@@ -30,6 +31,7 @@ def choose(
     docker_url: str | None = None,
     docker_user: str = "1000:1000",
     host_path: str = os.defpath,
+    without: Collection[str] = (),
 ) -> SandboxProvider:
     """Return the provider of a kind, or of the first kind that can be had.
 
@@ -38,6 +40,7 @@ def choose(
         docker_url: the daemon; None for the usual one.
         docker_user: "uid:gid" of commands in containers.
         host_path: PATH of commands of the host kind.
+        without: kinds that are not to be chosen, because something else that they need is missing.
 
     Raises:
         SandboxUnavailable: `kind` is None and none can be had; the message has every reason.
@@ -45,7 +48,7 @@ def choose(
     if kind:
         return _provider(kind, docker_url, docker_user, host_path)
     reasons = []
-    for candidate in AUTOMATIC:
+    for candidate in (kind for kind in AUTOMATIC if kind not in without):
         found = _check(candidate, docker_url)
         if found.available:
             return _provider(candidate, docker_url, docker_user, host_path)
@@ -54,6 +57,15 @@ def choose(
         "no sandbox can be had here. " + " ".join(reasons),
         hint="As a last resort '--sandbox host' runs commands with your own rights, without any isolation.",
     )
+
+
+def have_image(ref: str, *, url: str | None = None) -> None:
+    """See to it that the daemon has an image, pulling it when it has not; raise `ImageUnavailable` when it cannot be had."""
+    from sandbox.engine.images import DockerImages  # noqa: PLC0415  (as in `_provider`)
+
+    images = DockerImages(url=url)
+    if not images.exists(ref):
+        images.pull(ref)
 
 
 def check_all(*, docker_url: str | None = None) -> list[Availability]:

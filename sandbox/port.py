@@ -78,6 +78,9 @@ class Sandbox(Protocol):
         Members outside the folder, devices and hard links out of it are refused with `ValueError`.
         """
 
+    def kill(self) -> None:
+        """End the machine now, from any thread: a call under way and every later one raise `SandboxLost`. Never waits."""
+
 
 class SandboxProvider(Protocol):
     """Opens machines of one kind. Leaving the context destroys the machine and everything in it."""

@@ -100,6 +100,11 @@ class Session:
             self._send(b"Z", {})
             self._answer(_soon(archive.stat().st_size), b"K", most=0, path=to or self.workdir)
 
+    def kill(self) -> None:
+        """See `Sandbox.kill`; whoever holds the lock is woken by the end of the line."""
+        self._fate = self._fate or "it was stopped on request"
+        self._wire.cut()
+
     def end(self, why: str = "it was closed") -> None:
         """Close the line; every later call raises `SandboxLost`."""
         self._fate = self._fate or why

@@ -39,6 +39,9 @@ class Wire(Protocol):
     def close(self) -> None:
         """Close both directions. The supervisor ends when its input does."""
 
+    def cut(self) -> None:
+        """End the supervisor's input from any thread, without closing what another thread may be using."""
+
 
 class Closable(Protocol):
     """Anything that is closed."""
@@ -79,6 +82,13 @@ class FdWire:
                     raise SandboxLost("the sandbox ended")
                 return data
 
+    def cut(self) -> None:
+        """See `Wire`. The descriptor stays taken, so that nobody else's file gets what is still being sent."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        with suppress(OSError):
+            os.dup2(null, self._writer)
+        os.close(null)
+
     def _wait(self, fd: int, event: int, deadline: float) -> None:
         poll = select.poll()
         poll.register(fd, event)
@@ -114,10 +124,14 @@ class SocketWire:
 
     def close(self) -> None:
         """See `Wire`; the daemon learns of it at once, whoever else holds the descriptor."""
-        with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+        self.cut()
         for holder in (*self._wrappers, self._connection):
             holder.close()
+
+    def cut(self) -> None:
+        """See `Wire`."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
 
 class MuxWire:
@@ -128,7 +142,7 @@ class MuxWire:
     """
 
     def __init__(self, inner: Wire) -> None:
-        self._inner, self.send, self.close = inner, inner.send, inner.close
+        self._inner, self.send, self.close, self.cut = inner, inner.send, inner.close, inner.cut
         self._buffer = bytearray()
         self._left, self._stdout = 0, True
         self.errors = b""

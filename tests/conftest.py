@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -36,17 +37,23 @@ def need(kind: str) -> None:
         pytest.skip(f"{kind}: {reason}")
 
 
-@pytest.fixture
-def needed() -> object:
+@pytest.fixture(scope="session")
+def needed() -> Callable[[str], None]:
     """`needed(kind)` skips, or fails, when a kind of machine is missing."""
     return need
 
 
-@pytest.fixture
-def docker_base() -> str:
-    """A Docker image to build on, where there is an engine."""
-    need("docker")
+@pytest.fixture(scope="session")
+def image_name() -> str:
+    """Name of a Docker image with Python, pip and git; whether it is there is `needed("docker")`'s to say."""
     return IMAGE
+
+
+@pytest.fixture
+def docker_base(needed: Callable[[str], None], image_name: str) -> str:
+    """That image, where there is an engine."""
+    needed("docker")
+    return image_name
 
 
 @pytest.fixture(scope="session")

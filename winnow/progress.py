@@ -24,6 +24,7 @@ _PHASES = {
 
 _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run": lambda d: f"run {d['id']} in a {d['sandbox']} sandbox",
+    "note": lambda d: str(d["text"]),
     "log": lambda d: f"  {d['line']}",
     "environment": lambda d: f"environment: {d['note']}",
     "base": lambda d: f"tests on base: {d['passed']} pass, {d['failed']} fail; {d['targets']} to repair",

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,8 +17,8 @@ from agent.repair.proposer import RepairProposer
 from envs.issues import GitHub, read_issue
 from envs.repository import find_repository
 from envs.values import Task
-from sandbox.choose import Kind, choose
-from sandbox.errors import WinnowError
+from sandbox.choose import Kind, choose, have_image
+from sandbox.errors import ImageUnavailable, WinnowError
 from sandbox.port import SandboxProvider
 from sandbox.reaper import sweep
 from winnow.deliver import deliver
@@ -78,7 +78,7 @@ def start(settings: Settings, repository: Path, report: Report) -> FixResult:
     if settings.fix.issue is not None:
         github = GitHub(token=settings.github.token, api_url=settings.github.api_url)
         task_issue = read_issue(settings.fix.issue, repository=repository, stdin=sys.stdin, github=github)
-    provider = _provider(settings, settings.sandbox.kind)
+    provider = _usable(settings, report)
     run = Store(settings.run.state_dir).create()
     request = Request(
         repository=str(repository),
@@ -107,14 +107,28 @@ def resume(name: str, *, state_dir: Path, report: Report = silent) -> FixResult:
     return _work(run, request, settings, _provider(settings, request.sandbox_kind), report)
 
 
-def _provider(settings: Settings, kind: str) -> SandboxProvider:
+def _provider(settings: Settings, kind: str, without: Collection[str] = ()) -> SandboxProvider:
     """The machines that the settings name."""
     return choose(
         None if kind == "auto" else cast("Kind", kind),
         docker_url=settings.sandbox.docker_host,
         docker_user=settings.sandbox.docker_user,
         host_path=caller().path,
+        without=without,
     )
+
+
+def _usable(settings: Settings, report: Report) -> SandboxProvider:
+    """The machines for a new run. Docker that nobody named is no use without an image to build on."""
+    provider = _provider(settings, settings.sandbox.kind)
+    if settings.sandbox.kind != "auto" or provider.kind != "docker" or settings.image.name:
+        return provider
+    try:
+        have_image(settings.image.base, url=settings.sandbox.docker_host)
+    except ImageUnavailable as missing:
+        report("note", {"text": f"Docker is not used: {missing}"})
+        return _provider(settings, "auto", without=("docker",))
+    return provider
 
 
 def _work(run: RunDir, request: Request, settings: Settings, provider: SandboxProvider, report: Report) -> FixResult:

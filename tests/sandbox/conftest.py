@@ -9,16 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from sandbox.choose import check_all, choose
+from sandbox.choose import choose
 from sandbox.port import Sandbox, SandboxProvider
 from sandbox.values import SandboxSpec
 
-IMAGE = os.environ.get("WINNOW_TEST_IMAGE", "winnow-test-base:bookworm")
 ROOT = Path(__file__).parents[2]
 
 DOCKER = pytest.param("docker", marks=pytest.mark.docker)
@@ -34,45 +32,23 @@ class Kind:
 
     name: str
     provider: SandboxProvider
+    image: str
+    """What containers are made of."""
 
     def spec(self, **changes: object) -> SandboxSpec:
         base: dict[str, object] = {"memory_mb": 512, "disk_mb": 128, "pids": 128, "lifetime_s": 300.0}
         if self.name == "docker":
-            base["image"] = IMAGE
+            base["image"] = self.image
         return SandboxSpec.model_validate({**base, **changes})
 
     def open(self, **changes: object) -> AbstractContextManager[Sandbox]:
         return self.provider.open(self.spec(**changes))
 
 
-@cache
-def missing(name: str) -> str:
-    """Why machines of a kind cannot be had here; empty when they can."""
-    found = next(kind for kind in check_all() if kind.kind == name)
-    if not found.available:
-        return f"{found.detail} {found.hint}"
-    if (
-        name == "docker"
-        and subprocess.run(["docker", "image", "inspect", IMAGE], check=False, capture_output=True).returncode
-    ):
-        return f"no image {IMAGE}: run scripts/base-image {IMAGE}"
-    return ""
-
-
-def find_kind(name: str) -> Kind:
-    """Return a kind, or skip; a missing Docker is a failure where WINNOW_REQUIRE_DOCKER=1 says that it must be there."""
-    reason = missing(name)
-    if reason and name == "docker" and os.environ.get("WINNOW_REQUIRE_DOCKER") == "1":
-        pytest.fail(f"Docker is required: {reason}")
-    if reason:
-        pytest.skip(f"{name}: {reason}")
-    return Kind(name, choose(name, host_path=os.defpath))
-
-
 @pytest.fixture(scope="module", params=REAL)
-def kind(request: pytest.FixtureRequest) -> Kind:
+def kind(request: pytest.FixtureRequest, get_kind: Callable[[str], Kind]) -> Kind:
     """Each real kind of machine."""
-    return find_kind(request.param)
+    return get_kind(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -83,15 +59,15 @@ def machine(kind: Kind) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module", params=WALLED)
-def walled(request: pytest.FixtureRequest) -> Kind:
+def walled(request: pytest.FixtureRequest, get_kind: Callable[[str], Kind]) -> Kind:
     """Each kind that holds hostile commands."""
-    return find_kind(request.param)
+    return get_kind(request.param)
 
 
 @pytest.fixture
-def docker_kind() -> Kind:
+def docker_kind(get_kind: Callable[[str], Kind]) -> Kind:
     """Docker, for tests of what only it has."""
-    return find_kind("docker")
+    return get_kind("docker")
 
 
 @pytest.fixture
@@ -124,9 +100,14 @@ def private_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def get_kind() -> Callable[[str], Kind]:
+def get_kind(needed: Callable[[str], None], image_name: str) -> Callable[[str], Kind]:
     """Returns a kind by name, or skips."""
-    return find_kind
+
+    def get(name: str) -> Kind:
+        needed(name)
+        return Kind(name, choose(name, host_path=os.defpath), image_name)
+
+    return get
 
 
 @pytest.fixture(scope="session")

@@ -178,3 +178,14 @@ class _Relay:
             while data := source.recv(65536):
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
+
+
+def test_kill_from_another_thread_ends_the_command_and_the_machine(kind):
+    with kind.open() as machine:
+        threading.Timer(0.5, machine.kill).start()
+        began = time.monotonic()
+        with pytest.raises(SandboxLost, match="stopped on request"):
+            machine.exec(["sleep", "60"], timeout=60)
+        assert time.monotonic() - began < 10
+        with pytest.raises(SandboxLost, match="stopped on request"):
+            machine.exec(["true"], timeout=5)

@@ -137,7 +137,7 @@ def test_a_run_that_somebody_works_on_is_not_resumed(
 
 
 def test_a_later_change_of_the_checkout_does_not_move_the_base(
-    winnow: Winnow, slow_shop: Path, environments: Path
+    winnow: Winnow, slow_shop: Path, environments: Path, confined: str
 ) -> None:
     process = started(slow_shop, confined, environments)
     assert process.stderr is not None
