@@ -17,6 +17,8 @@ from sandbox.wire import PIECE, Wire
 
 GRACE = 30.0
 """Seconds that a supervisor may be late: killing a fork bomb, a busy daemon, a machine under load."""
+LONGEST = 1e6
+"""Seconds beyond which a time-out is a mistake: poll(2) counts milliseconds in 32 bits."""
 SLOWEST = 1 << 20
 """Bytes per second below which a transfer counts as stuck."""
 
@@ -190,8 +192,8 @@ def _check_command(argv: Sequence[str], env: Mapping[str, str], timeout: float, 
         raise ValueError("argv needs a program")
     if any("\0" in text for text in (*argv, *env, *env.values())) or any("=" in name for name in env):
         raise ValueError("arguments and variables must not hold NUL, names of variables no '='")
-    if timeout <= 0 or max_bytes < 0:
-        raise ValueError("timeout must be positive, max_bytes not negative")
+    if not 0 < timeout < LONGEST or max_bytes < 0:
+        raise ValueError(f"timeout must be positive and below {LONGEST:.0e} s, max_bytes not negative")
 
 
 def _refusal(code: int, text: str, path: str) -> Exception:

@@ -28,9 +28,26 @@ def missing(kind: str) -> str:
     return ""
 
 
+RAW = {
+    "bubblewrap": ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],
+    "unshare": ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"],
+}
+
+
+@cache
+def works_by_itself(kind: str) -> bool:
+    """Whether the bare tool works, so that a skip cannot hide a machine that we broke."""
+    try:
+        return kind in RAW and subprocess.run(RAW[kind], check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 def need(kind: str) -> None:
     """Skip, or fail, when a kind is missing."""
     reason = missing(kind)
+    if reason and works_by_itself(kind):
+        pytest.fail(f"{kind} works by itself, but not here: {reason}")
     if reason and kind == "docker" and REQUIRED:
         pytest.fail(f"Docker is required: {reason}")
     if reason:
