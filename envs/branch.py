@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from envs.diffs import paths
+from envs.disk import room_for
 from envs.errors import DeliveryFailed, PatchConflict
 from envs.git import Git
 from envs.repository import Checkout, open_checkout
@@ -33,7 +34,7 @@ def commit_on_branch(repository: Path, patch: Patch, branch: str, message: str) 
     if head.status != 0:
         raise DeliveryFailed("Nothing is committed yet, so that a branch has nowhere to begin.", hint=_OTHER_WAYS)
     parent = head.out.decode().strip()
-    with tempfile.TemporaryDirectory(prefix="winnow-branch-") as folder:
+    with room_for("a scratch tree"), tempfile.TemporaryDirectory(prefix="winnow-branch-") as folder:
         lines = _staged(checkout, parent, patch, Path(folder))
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         git.run("read-tree", parent, env=index)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from envs.branch import commit_on_branch
 from envs.diffs import paths
+from envs.disk import room_for
 from envs.errors import DeliveryFailed, PatchConflict
 from envs.files import install, read_file, replace_file, writing
 from envs.repository import open_checkout
@@ -27,7 +28,7 @@ def apply_to_work_tree(repository: Path, patch: Patch) -> tuple[str, ...]:
         RepositoryUnusable: no such repository.
     """
     top = open_checkout(repository).top
-    with tempfile.TemporaryDirectory(prefix="winnow-apply-") as folder:
+    with room_for("a scratch tree"), tempfile.TemporaryDirectory(prefix="winnow-apply-") as folder:
         tree = Tree(Path(folder))
         tree.fill({path: file for path in paths(patch) if (file := read_file(top, path)) is not None})
         try:

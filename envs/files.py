@@ -1,15 +1,14 @@
 """Writes files of the user's so that each is whole, and a set of them all or not at all."""
 
-import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from envs.disk import room_for
 from envs.errors import DeliveryFailed
 from envs.trees import LINK, FileChange
-from sandbox.errors import DiskFull
 
 _CHANGED = "The checkout has changed since the run began."
 
@@ -88,12 +87,9 @@ def writing(what: str) -> Iterator[None]:
         DeliveryFailed: any other reason.
     """
     try:
-        yield
+        with room_for(what):
+            yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                f"The disk is full: {what} cannot be written.", hint="Make room, and deliver again."
-            ) from error
         hint = "Check that its folder exists, and the permissions."
         raise DeliveryFailed(f"{what[0].upper()}{what[1:]} cannot be written: {error.strerror}.", hint=hint) from error
 

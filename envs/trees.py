@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from envs.archive import ATTRIBUTES, new_git_dir
 from envs.diffs import check_path, parse, quoted
+from envs.disk import room_for
 from envs.errors import PatchConflict, PatchRejected
 from envs.git import Git
 from envs.values import Patch
@@ -194,7 +195,7 @@ class Tree:
     @contextmanager
     def _changed(self) -> Iterator[dict[str, str]]:
         """The variable that makes git work on a copy of the index."""
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+        with room_for("a scratch tree"), tempfile.TemporaryDirectory(dir=self._folder) as folder:
             index = Path(folder) / "index"
             if (self._git_dir / "index").exists():
                 shutil.copyfile(self._git_dir / "index", index)

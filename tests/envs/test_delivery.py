@@ -275,6 +275,14 @@ class TestBranch:
         patch = patch_for(repo, {"new.secret": b"2\n"})
         assert "filter 'crypt'" in refused(DeliveryFailed, commit_on_branch, repo.top, patch, "fix", "Fix")
 
+    def test_sha256(self, repo, patch_for, tmp_path):
+        other = type(repo)(tmp_path / "sha256")
+        other.top.mkdir()
+        other.git("init", "-q", "--object-format=sha256")
+        other.commit({"a.py": "x = 2\n", "b.py": "1\n"})
+        commit = commit_on_branch(other.top, patch_for(other, {"a.py": b"x = 3\n", "b.py": None}), "fix", "Fix")
+        assert other.git("ls-tree", "--name-only", commit).split() == [b"a.py"]
+
     def test_split_index_leaves_no_part_behind(self, repo, patch_for):
         repo.git("config", "core.splitIndex", "true")
         repo.commit({"c.py": "1\n"})

@@ -13,6 +13,7 @@ from envs.patches import BaseTree, clean, is_test_path, make_patch, only_tests, 
 from envs.snapshot import take_snapshot
 from envs.trees import FileChange
 from envs.values import Patch
+from sandbox.errors import DiskFull
 
 FILES = {
     "a.py": "one\ntwo\nthree\nfour\nfive\nsix\n",
@@ -272,6 +273,17 @@ def test_threads_share_a_base(base):
     for thread in threads:
         thread.join()
     assert results == [True] * 8
+
+
+def test_full_disk(make_repo, into, tiny_disk):
+    repo = make_repo(files={"big.bin": os.urandom(600_000)})
+    snapshot = take_snapshot(repo.top, into)
+    with BaseTree(snapshot, folder=tiny_disk) as base, pytest.raises(DiskFull):
+        make_patch(base, {"big.bin": os.urandom(600_000)})
+    (tiny_disk / "filler").write_bytes(b"x" * 500_000)
+    with pytest.raises(DiskFull), BaseTree(snapshot, folder=tiny_disk):
+        pass
+    assert [path.name for path in tiny_disk.iterdir()] == ["filler"]
 
 
 def test_archive_that_is_broken(make_repo, into):
