@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from envs.diffs import check_path, parse, paths
+from envs.diff_names import check_path
+from envs.diffs import parse, paths
 from envs.disk import room_for
 from envs.errors import PatchRejected, RepositoryUnusable
 from envs.trees import FileChange, Tree

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from envs.archive import ATTRIBUTES, new_git_dir
-from envs.diffs import check_path, parse, quoted
+from envs.diff_names import check_path, quoted
+from envs.diffs import parse
 from envs.disk import room_for
 from envs.errors import PatchConflict, PatchRejected
 from envs.git import Git
