@@ -80,12 +80,15 @@ class _Reader:
             lines = [line.removesuffix("\r") for line in lines]
         self._lines = lines
         self._at = 0
+        self._bodiless = False  # the last file had a header of git's and nothing below it
 
     def files(self) -> Iterator[FileDiff]:
         while self._at < len(self._lines):
             if self._here().startswith("diff --git "):
                 yield self._git_file()
             elif self._starts_plain():
+                if self._bodiless:
+                    raise self._malformed("it is not clear whether these lines belong to the file above")
                 yield self._plain_file()
             else:
                 self._skip_prose()
@@ -136,6 +139,7 @@ class _Reader:
                 body = list(self._binary())
             elif re.match(r"Binary files .* differ$", self._here()):
                 raise self._malformed("a binary file's content is missing (use `git diff --binary`)")
+        self._bodiless = not body
         if not extended and not body:
             raise self._malformed("a file without a change")
         head = f"diff --git {quoted('a/' + str(old or new))} {quoted('b/' + str(new or old))}"
@@ -153,6 +157,8 @@ class _Reader:
                 kind = "a submodule" if mode == "160000" else f"a file of mode {mode}"
                 raise PatchRejected(f"The patch touches {kind}, which no patch may.")
             if match["verb"]:
+                if match["end"] in names:
+                    raise self._malformed("a file is renamed twice")
                 names[match["end"]] = name = unquoted(match["name"])
                 line = f"{match['verb']} {match['end']} {quoted(name)}"
             lines.append(line)
@@ -174,6 +180,8 @@ class _Reader:
 
     def _one_name(self, name: str, prefix: str, pair: str | None) -> str:
         path = self._same_name(pair) if pair else name.removeprefix(prefix)
+        if pair and path not in (name, name[2:]):
+            raise self._malformed(f"{name!r} is not the file that the lines above name")
         check_path(path)
         return path
 

@@ -132,7 +132,8 @@ class Tree:
         """
         if patch.is_empty:
             return ()
-        parse(patch.diff)
+        if not parse(patch.diff):
+            raise PatchRejected("The patch holds no diff.", hint="It must be what `git diff` prints.")
         with self._changed() as index:
             before = self.git.run("write-tree", env=index).decode().strip()
             answer = self.git.ask("apply", "--cached", "-", stdin=patch.diff.encode(), env=index)
