@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from envs.diffs import paths
-from envs.errors import DeliveryFailed, PatchConflict
+from envs.disk import room_for
+from envs.errors import PatchConflict, Undeliverable
 from envs.git import Git
 from envs.repository import Checkout, open_checkout
 from envs.trees import LINK, FileChange, Tree
@@ -21,7 +22,7 @@ def commit_on_branch(repository: Path, patch: Patch, branch: str, message: str) 
     git configuration says, else Winnow.
 
     Raises:
-        DeliveryFailed: the branch exists or cannot be called so, nothing is committed yet, or the patch rests on uncommitted work.
+        Undeliverable: the branch exists or cannot be called so, nothing is committed yet, or the patch rests on uncommitted work.
         PatchRejected: the patch is malformed or leaves the work tree.
         RepositoryUnusable: no such repository.
         DiskFull: no room.
@@ -31,9 +32,9 @@ def commit_on_branch(repository: Path, patch: Patch, branch: str, message: str) 
     reference = _free_branch(git, branch)
     head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if head.status != 0:
-        raise DeliveryFailed("Nothing is committed yet, so that a branch has nowhere to begin.", hint=_OTHER_WAYS)
+        raise Undeliverable("Nothing is committed yet, so that a branch has nowhere to begin.", hint=_OTHER_WAYS)
     parent = head.out.decode().strip()
-    with tempfile.TemporaryDirectory(prefix="winnow-branch-") as folder:
+    with room_for("a scratch tree"), tempfile.TemporaryDirectory(prefix="winnow-branch-") as folder:
         lines = _staged(checkout, parent, patch, Path(folder))
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         git.run("read-tree", parent, env=index)
@@ -56,18 +57,18 @@ def commit_on_branch(repository: Path, patch: Patch, branch: str, message: str) 
     # The empty old value: git refuses if somebody made the branch meanwhile.
     made = git.ask("update-ref", "-m", "winnow: new branch", reference, commit, "", env=_identity(checkout.user))
     if made.status != 0:
-        raise DeliveryFailed(f"The branch {branch!r} cannot be made: {made.reason}.", hint="Choose another name.")
+        raise Undeliverable(f"The branch {branch!r} cannot be made: {made.reason}.", hint="Choose another name.")
     return commit
 
 
 def _free_branch(git: Git, branch: str) -> str:
     reference = f"refs/heads/{branch}"
     if branch.startswith("-") or branch == "HEAD" or git.ask("check-ref-format", reference).status != 0:
-        raise DeliveryFailed(
+        raise Undeliverable(
             f"{branch!r} cannot be the name of a branch.", hint="Use letters, digits, `-`, `_`, `.` and `/`."
         )
     if git.ask("show-ref", "--verify", "--quiet", reference).status == 0:
-        raise DeliveryFailed(f"The branch {branch!r} exists already.", hint="Choose another name, or delete it first.")
+        raise Undeliverable(f"The branch {branch!r} exists already.", hint="Choose another name, or delete it first.")
     return reference
 
 
@@ -99,7 +100,7 @@ def _staged(checkout: Checkout, parent: str, patch: Patch, folder: Path) -> list
         try:
             changes, on_disk = _apply(folder / "disk", checked_out, patch), True
         except PatchConflict:
-            raise DeliveryFailed(
+            raise Undeliverable(
                 f"The patch rests on work that is not committed, so that it does not fit on HEAD. {error}",
                 hint=f"Commit or stash that work and run again. Or: {_OTHER_WAYS[0].lower()}{_OTHER_WAYS[1:]}",
             ) from error
@@ -132,7 +133,7 @@ def _committed(git: Git, parent: str, touched: Sequence[str]) -> dict[str, tuple
         about, name = entry.decode("utf-8", "surrogateescape").split("\t", 1)
         mode, kind, blob = about.split(" ")
         if kind == "commit":
-            raise DeliveryFailed(
+            raise Undeliverable(
                 f"The patch touches the submodule {name!r}, which a branch here cannot hold.", hint=_OTHER_WAYS
             )
         # A blob above a touched path is a link or file that stands in its way, and git must see it.
@@ -146,6 +147,6 @@ def _refuse_filtered(git: Git, touched: Sequence[str]) -> None:
     told = git.run("check-attr", "-z", "filter", "--", *touched).decode("utf-8", "replace").split("\0")
     for path, value in zip(told[0::3], told[2::3], strict=False):
         if value not in ("unspecified", "unset"):
-            raise DeliveryFailed(
+            raise Undeliverable(
                 f"{path} is stored through the filter {value!r}, which Winnow does not run.", hint=_OTHER_WAYS
             )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from envs.branch import commit_on_branch
 from envs.diffs import paths
-from envs.errors import DeliveryFailed, PatchConflict
+from envs.disk import room_for
+from envs.errors import PatchConflict, Undeliverable
 from envs.files import install, read_file, replace_file, writing
 from envs.repository import open_checkout
 from envs.trees import Tree
@@ -21,19 +22,19 @@ def apply_to_work_tree(repository: Path, patch: Patch) -> tuple[str, ...]:
     is not touched. Either every file is changed or none is.
 
     Raises:
-        DeliveryFailed: the checkout has changed since the base was read, so that the patch no longer applies, or cannot be written.
+        Undeliverable: the checkout has changed since the base was read, so that the patch no longer applies, or cannot be written.
         DiskFull: no room; nothing was changed.
         PatchRejected: the patch is malformed or leaves the work tree.
         RepositoryUnusable: no such repository.
     """
     top = open_checkout(repository).top
-    with tempfile.TemporaryDirectory(prefix="winnow-apply-") as folder:
+    with room_for("a scratch tree"), tempfile.TemporaryDirectory(prefix="winnow-apply-") as folder:
         tree = Tree(Path(folder))
         tree.fill({path: file for path in paths(patch) if (file := read_file(top, path)) is not None})
         try:
             changes = tree.apply(patch)
         except PatchConflict as error:
-            raise DeliveryFailed(
+            raise Undeliverable(
                 f"The checkout has changed since the run began, and the patch no longer fits. {error}",
                 hint="Undo the change, or take the patch as a file with --patch-out.",
             ) from error
@@ -47,7 +48,7 @@ def write_patch(path: Path, patch: Patch) -> None:
     """Write a patch to a file, whole or not at all; an existing file is replaced, a pipe or terminal is written to.
 
     Raises:
-        DeliveryFailed: the folder does not exist, or cannot be written to.
+        Undeliverable: the folder does not exist, or cannot be written to.
         DiskFull: no room.
     """
     data = patch.diff.encode()
@@ -57,5 +58,5 @@ def write_patch(path: Path, patch: Patch) -> None:
             return
         target = path.resolve()
         if target.is_dir():
-            raise DeliveryFailed(f"{path} is a folder.", hint="Name a file in it.")
+            raise Undeliverable(f"{path} is a folder.", hint="Name a file in it.")
         replace_file(target, data)

@@ -8,7 +8,7 @@ WinnowError                    (sandbox.errors)
     ├── SuiteUnusable          the tests cannot be run: no runner found, nothing collected, or unknown test
     ├── PatchRejected          a patch that is malformed, leaves the work tree or does not apply
     │   └── PatchConflict      a sound patch that was made for other content
-    └── DeliveryFailed         a good patch that cannot be put where the user wants it
+    └── Undeliverable          a good patch that cannot be put where the user wants it
 """
 
 from sandbox.errors import WinnowError
@@ -46,5 +46,5 @@ class PatchConflict(PatchRejected):
     """A sound patch that was made for other content."""
 
 
-class DeliveryFailed(TaskError):
+class Undeliverable(TaskError):
     """A good patch that cannot be put where the user wants it."""

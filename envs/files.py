@@ -1,15 +1,14 @@
 """Writes files of the user's so that each is whole, and a set of them all or not at all."""
 
-import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from envs.errors import DeliveryFailed
+from envs.disk import room_for
+from envs.errors import Undeliverable
 from envs.trees import LINK, FileChange
-from sandbox.errors import DiskFull
 
 _CHANGED = "The checkout has changed since the run began."
 
@@ -18,32 +17,32 @@ def read_file(top: Path, path: str) -> tuple[int, bytes] | None:
     """Return git's mode and the content, without any conversion; None when there is nothing. A symbolic link's content is its target.
 
     Raises:
-        DeliveryFailed: it lies behind a symbolic link, is no plain file, or cannot be read.
+        Undeliverable: it lies behind a symbolic link, is no plain file, or cannot be read.
     """
     place = top
     for part in path.split("/")[:-1]:
         place /= part
         if place.is_symlink():
-            raise DeliveryFailed(f"{path} lies behind the symbolic link {place}.", hint=_CHANGED)
+            raise Undeliverable(f"{path} lies behind the symbolic link {place}.", hint=_CHANGED)
     file = top / path
     try:
         mode = file.lstat().st_mode
         if stat.S_ISLNK(mode):
             return LINK, os.fsencode(os.readlink(file))  # noqa: PTH115 (a Path would tidy the target up)
         if not stat.S_ISREG(mode):
-            raise DeliveryFailed(f"{path} is not a file any more.", hint=_CHANGED)
+            raise Undeliverable(f"{path} is not a file any more.", hint=_CHANGED)
         return 0o100755 if mode & stat.S_IXUSR else 0o100644, file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise DeliveryFailed(f"{path} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
+        raise Undeliverable(f"{path} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
 
 
 def install(top: Path, changes: Sequence[FileChange]) -> None:
     """Make these changes to a work tree. Until every new file is written beside its place, nothing is changed.
 
     Raises:
-        DeliveryFailed: something cannot be written; everything is as it was.
+        Undeliverable: something cannot be written; everything is as it was.
         DiskFull: no room; everything is as it was.
     """
     gone = [path for change in changes for path in change.gone]
@@ -85,17 +84,14 @@ def writing(what: str) -> Iterator[None]:
 
     Raises:
         DiskFull: no room.
-        DeliveryFailed: any other reason.
+        Undeliverable: any other reason.
     """
     try:
-        yield
+        with room_for(what):
+            yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                f"The disk is full: {what} cannot be written.", hint="Make room, and deliver again."
-            ) from error
         hint = "Check that its folder exists, and the permissions."
-        raise DeliveryFailed(f"{what[0].upper()}{what[1:]} cannot be written: {error.strerror}.", hint=hint) from error
+        raise Undeliverable(f"{what[0].upper()}{what[1:]} cannot be written: {error.strerror}.", hint=hint) from error
 
 
 def _take_place(
@@ -159,7 +155,7 @@ def _make_folders(top: Path, path: str) -> list[Path]:
     missing = [parent for parent in above if not parent.exists()][::-1]
     blocked = next((parent for parent in above if parent.exists() and not parent.is_dir()), None)
     if blocked is not None:
-        raise DeliveryFailed(f"{blocked} is not a folder, so {path} cannot be made.", hint=_CHANGED)
+        raise Undeliverable(f"{blocked} is not a folder, so {path} cannot be made.", hint=_CHANGED)
     for folder in missing:
         folder.mkdir()
     return missing

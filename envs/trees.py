@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from envs.archive import ATTRIBUTES, new_git_dir
-from envs.diffs import check_path, parse, quoted
+from envs.diff_names import check_path, quoted
+from envs.diffs import parse
+from envs.disk import room_for
 from envs.errors import PatchConflict, PatchRejected
 from envs.git import Git
 from envs.values import Patch
@@ -130,7 +132,8 @@ class Tree:
         """
         if patch.is_empty:
             return ()
-        parse(patch.diff)
+        if not parse(patch.diff):
+            raise PatchRejected("The patch holds no diff.", hint="It must be what `git diff` prints.")
         with self._changed() as index:
             before = self.git.run("write-tree", env=index).decode().strip()
             answer = self.git.ask("apply", "--cached", "-", stdin=patch.diff.encode(), env=index)
@@ -194,7 +197,7 @@ class Tree:
     @contextmanager
     def _changed(self) -> Iterator[dict[str, str]]:
         """The variable that makes git work on a copy of the index."""
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+        with room_for("a scratch tree"), tempfile.TemporaryDirectory(dir=self._folder) as folder:
             index = Path(folder) / "index"
             if (self._git_dir / "index").exists():
                 shutil.copyfile(self._git_dir / "index", index)

@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from envs.delivery import apply_to_work_tree, commit_on_branch, write_patch
-from envs.errors import DeliveryFailed, PatchRejected, RepositoryUnusable
+from envs.errors import PatchRejected, RepositoryUnusable, Undeliverable
 from envs.patches import BaseTree, clean, make_patch
 from envs.snapshot import take_snapshot
 from envs.values import Patch
@@ -114,7 +114,7 @@ class TestApply:
         patch = patch_for(repo, {"a.py": b"x = 2\n", "new.py": b"1\n", "deep/new.py": b"1\n", "pkg/b.py": b"3\n"})
         spoil(repo.top)
         before = state(repo)
-        refused(DeliveryFailed, apply_to_work_tree, repo.top, patch)
+        refused(Undeliverable, apply_to_work_tree, repo.top, patch)
         assert state(repo) == before
         assert not list(repo.top.rglob("*.winnow"))
 
@@ -126,7 +126,7 @@ class TestApply:
         (repo.top / "shut").chmod(0o555)
         before = state(repo)
         for one in (patch, delete):
-            assert "cannot be written: Permission denied" in refused(DeliveryFailed, apply_to_work_tree, repo.top, one)
+            assert "cannot be written: Permission denied" in refused(Undeliverable, apply_to_work_tree, repo.top, one)
             assert state(repo) == before
             assert not (repo.top / "fresh").exists()
         (repo.top / "shut").chmod(0o755)
@@ -250,30 +250,38 @@ class TestBranch:
         repo.write({"a.py": "x = 'mine'\n", "untracked.py": "1\n"})
         patch = patch_for(repo, files)
         before = state(repo)
-        assert "not committed" in refused(DeliveryFailed, commit_on_branch, repo.top, patch, "fix", "Fix")
+        assert "not committed" in refused(Undeliverable, commit_on_branch, repo.top, patch, "fix", "Fix")
         assert state(repo) == before
 
     def test_names(self, repo, patch_for):
         patch = patch_for(repo, {"a.py": b"x = 2\n"})
         repo.git("branch", "taken")
-        assert "exists already" in refused(DeliveryFailed, commit_on_branch, repo.top, patch, "taken", "Fix")
-        assert "cannot be made" in refused(DeliveryFailed, commit_on_branch, repo.top, patch, "taken/below", "Fix")
+        assert "exists already" in refused(Undeliverable, commit_on_branch, repo.top, patch, "taken", "Fix")
+        assert "cannot be made" in refused(Undeliverable, commit_on_branch, repo.top, patch, "taken/below", "Fix")
         for name in ("a b", "-x", "HEAD", "..", "x.lock", "", "@{-1}", "a~1", "/x", "x\n"):
-            assert "cannot be the name" in refused(DeliveryFailed, commit_on_branch, repo.top, patch, name, "Fix")
+            assert "cannot be the name" in refused(Undeliverable, commit_on_branch, repo.top, patch, name, "Fix")
         assert repo.git("branch", "--format=%(refname:short)").split() == [b"main", b"taken"]
 
     def test_no_commit_yet_submodules_and_filters(self, repo, make_repo, patch_for):
         unborn = make_repo("unborn", {"a.py": "1\n"}, commit=False)
         assert "Nothing is committed" in refused(
-            DeliveryFailed, commit_on_branch, unborn.top, patch_for(unborn, {"a.py": b"2\n"}), "fix", "Fix"
+            Undeliverable, commit_on_branch, unborn.top, patch_for(unborn, {"a.py": b"2\n"}), "fix", "Fix"
         )
         library = make_repo("library")
         repo.git("submodule", "add", "-q", str(library.top), "lib")
         repo.commit({".gitattributes": "*.secret filter=crypt\n"})
         patch = patch_for(repo, {"lib/a.py": b"2\n"})
-        assert "submodule 'lib'" in refused(DeliveryFailed, commit_on_branch, repo.top, patch, "fix", "Fix")
+        assert "submodule 'lib'" in refused(Undeliverable, commit_on_branch, repo.top, patch, "fix", "Fix")
         patch = patch_for(repo, {"new.secret": b"2\n"})
-        assert "filter 'crypt'" in refused(DeliveryFailed, commit_on_branch, repo.top, patch, "fix", "Fix")
+        assert "filter 'crypt'" in refused(Undeliverable, commit_on_branch, repo.top, patch, "fix", "Fix")
+
+    def test_sha256(self, repo, patch_for, tmp_path):
+        other = type(repo)(tmp_path / "sha256")
+        other.top.mkdir()
+        other.git("init", "-q", "--object-format=sha256")
+        other.commit({"a.py": "x = 2\n", "b.py": "1\n"})
+        commit = commit_on_branch(other.top, patch_for(other, {"a.py": b"x = 3\n", "b.py": None}), "fix", "Fix")
+        assert other.git("ls-tree", "--name-only", commit).split() == [b"a.py"]
 
     def test_split_index_leaves_no_part_behind(self, repo, patch_for):
         repo.git("config", "core.splitIndex", "true")
@@ -306,8 +314,8 @@ class TestWrite:
         os.close(reader)
 
     def test_what_cannot_be_written(self, tmp_path, tiny_disk):
-        assert "is a folder" in refused(DeliveryFailed, write_patch, tmp_path, self.PATCH)
-        assert "No such file" in refused(DeliveryFailed, write_patch, tmp_path / "no/where", self.PATCH)
+        assert "is a folder" in refused(Undeliverable, write_patch, tmp_path, self.PATCH)
+        assert "No such file" in refused(Undeliverable, write_patch, tmp_path / "no/where", self.PATCH)
         target = tiny_disk / "out"
         target.write_text("old")
         refused(DiskFull, write_patch, target, Patch(diff="x" * 2_000_000))

@@ -1,5 +1,6 @@
 import base64
 import os
+import random
 import threading
 import zlib
 
@@ -13,6 +14,7 @@ from envs.patches import BaseTree, clean, is_test_path, make_patch, only_tests, 
 from envs.snapshot import take_snapshot
 from envs.trees import FileChange
 from envs.values import Patch
+from sandbox.errors import DiskFull
 
 FILES = {
     "a.py": "one\ntwo\nthree\nfour\nfive\nsix\n",
@@ -170,7 +172,7 @@ def test_modes_renames_and_links(base):
         ("@@ -1 +1 @@\n-one\n+1\n", "malformed"),
         ("diff --git a/data.bin b/data.bin\nindex 1..2 100644\nBinary files a/data.bin and b/data.bin differ\n", "content is missing"),
         ("diff --git a/a.py b/a.py\n", "without a change"),
-        ("not a patch at all\n", "no diff|does not apply"),
+        ("not a patch at all\n", "no diff"),
         ("diff --git a/x b/x\nGIT binary patch\nliteral 99999999999\nHcmV?d00001\n\n", "more than"),
         ("diff --git a/x b/x\nGIT binary patch\ndelta 12\n!!!!\n\n", "malformed"),
         ("+" * (MAX_BYTES + 1), "larger than"),
@@ -272,6 +274,58 @@ def test_threads_share_a_base(base):
     for thread in threads:
         thread.join()
     assert results == [True] * 8
+
+
+BITS = ["../", "/etc/x", "a/", "b/", "\n", "\r\n", '"', "\\", "\t", "@@ -1,3 +1,3 @@\n", "--- ", "+++ ", "diff --git ",
+        "new file mode 120000\n",
+        "new mode 100755\n", "rename from ", "copy from a.py\ncopy to q\n", "GIT binary patch\n", "literal 5\n", "/dev/null", ".git/config",
+        "0", "160000", "\0", "é", "-", "+", " ", "\u2028"]  # fmt: skip
+
+
+def spoiled(rng, text):
+    """A text with a few pieces lost, doubled or slipped in."""
+    for _ in range(rng.randint(1, 4)):
+        start = rng.randrange(len(text) + 1)
+        end = min(len(text), start + rng.randint(0, 30))
+        text = (
+            text[:start]
+            + rng.choice(["", text[start:end] * 2, rng.choice(BITS)])
+            + text[end if rng.random() < 0.5 else start :]
+        )
+    return text
+
+
+def test_spoiled_patches_are_refused_or_do_what_they_name(base):
+    """What git changes must be among the names that are read here: delivery looks only at those."""
+    rng = random.Random(7)
+    good = [
+        make_patch(base, {"a.py": b"one\n2\nthree\n", "new file": b"hey\n", "data.bin": bytes(range(200))}).diff,
+        make_patch(base, {"pkg/b.py": None, "x": b"1"}).diff,
+        "diff --git a/a.py b/z.py\nsimilarity index 100%\nrename from a.py\nrename to z.py\n",
+    ]
+    applied = 0
+    for _ in range(400):
+        text = spoiled(rng, rng.choice(good))
+        try:
+            cleaned = clean(text)
+            assert clean(cleaned.diff) == cleaned
+            changes = base.apply(Patch(diff=text))
+        except PatchRejected:
+            continue
+        applied += 1
+        assert {path for change in changes for path in (change.path, *change.gone)} <= set(paths(Patch(diff=text)))
+    assert applied > 10
+
+
+def test_full_disk(make_repo, into, tiny_disk):
+    repo = make_repo(files={"big.bin": os.urandom(600_000)})
+    snapshot = take_snapshot(repo.top, into)
+    with BaseTree(snapshot, folder=tiny_disk) as base, pytest.raises(DiskFull):
+        make_patch(base, {"big.bin": os.urandom(600_000)})
+    (tiny_disk / "filler").write_bytes(b"x" * 500_000)
+    with pytest.raises(DiskFull), BaseTree(snapshot, folder=tiny_disk):
+        pass
+    assert [path.name for path in tiny_disk.iterdir()] == ["filler"]
 
 
 def test_archive_that_is_broken(make_repo, into):

@@ -136,7 +136,6 @@ def test_nothing_that_the_repository_configures_is_run(repo, into, tmp_path):
         "filter.bad.process",
         "diff.bad.textconv",
         "diff.bad.command",
-        "filter.a=b.c.clean",
         "core.alternateRefsCommand",
     ):
         repo.git("config", key, str(bad))
@@ -147,6 +146,29 @@ def test_nothing_that_the_repository_configures_is_run(repo, into, tmp_path):
     snapshot = take_snapshot(repo.top, into)
     assert not proof.exists()
     assert snapshot.dirty
+
+
+def test_filter_that_cannot_be_switched_off_is_refused(repo, into):
+    repo.git("config", "filter.a=b.c.clean", "true")
+    with pytest.raises(RepositoryUnusable, match="cannot be switched off"):
+        take_snapshot(repo.top, into)
+
+
+def test_partial_shallow_and_sha256_repositories(repo, into, tmp_path):
+    repo.git("config", "uploadpack.allowFilter", "true")
+    repo.commit({"a.py": "x = 2\n"})
+    for how in ("--filter=blob:none", "--depth=1"):
+        clone = type(repo)(tmp_path / how)
+        repo.git("clone", "-q", how, f"file://{repo.top}", str(clone.top))
+        clone.git("remote", "set-url", "origin", "file:///gone")
+        clone.write({"a.py": "x = 3\n"})
+        assert names(take_snapshot(clone.top, into)) == ["a.py", "pkg/b.py"]
+    other = type(repo)(tmp_path / "sha256")
+    other.top.mkdir()
+    other.git("init", "-q", "--object-format=sha256")
+    head = other.commit({"a.py": "x = 2\n"})
+    snapshot = take_snapshot(other.top, into)
+    assert (snapshot.head_commit, len(head), len(snapshot.base_commit)) == (head, 64, 40)
 
 
 def test_environment_of_a_hook_does_not_redirect_git(repo, make_repo, into, monkeypatch):
