@@ -3,8 +3,9 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import PurePosixPath
 
 from sandbox.confined import confined, confinement, possible, probe
 from sandbox.errors import SandboxUnavailable
@@ -37,11 +38,9 @@ class BubblewrapProvider:
 
     @contextmanager
     def _open(self, spec: SandboxSpec) -> Iterator[Sandbox]:
-        possible()
+        possible(self.kind, spec)
         python, shown = interpreter()
-        argv = [_tool(), *_flags(spec)]
-        for step in mounts(spec, shown):
-            argv += _mount(step)
+        argv = [_tool(), *_flags(spec), *_file_system(mounts(spec, shown))]
         argv += ["--perms", "1777", "--size", str(SHM_MB << 20), "--tmpfs", "/dev/shm"]  # noqa: S108  (inside)
         argv += ["--remount-ro", "/dev", "--remount-ro", "/", "--"]
         argv += supervisor([python], confinement(spec))
@@ -83,6 +82,19 @@ def _flags(spec: SandboxSpec) -> list[str]:
     else:
         flags += ["--unshare-user", "--uid", str(UID), "--gid", str(UID)]
     return [*flags, "--proc", "/proc", "--dev", "/dev"]
+
+
+def _file_system(steps: Iterable[Mount]) -> list[str]:
+    """Render the steps. Parents are made one by one: those that bwrap makes itself may be closed to all but root."""
+    argv: list[str] = []
+    made = {"/"}
+    for step in steps:
+        for parent in reversed(PurePosixPath(step.path).parents):
+            if str(parent) not in made:
+                argv += ["--perms", "755", "--dir", str(parent)]
+        made |= {step.path, *map(str, PurePosixPath(step.path).parents)}
+        argv += _mount(step)
+    return argv
 
 
 def _mount(step: Mount) -> list[str]:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from sandbox.errors import SandboxUnavailable
-from sandbox.local import configuration, environment, running, some_cores
+from sandbox.local import configuration, environment, running, some_cores, without_image
 from sandbox.port import Sandbox
 from sandbox.values import Availability, SandboxSpec
 from sandbox.view import HOME, OUTER_UID, UID, as_root
@@ -41,8 +41,9 @@ def confined(kind: str, argv: list[str], spec: SandboxSpec, *, package: str) -> 
         yield sandbox
 
 
-def possible() -> None:
+def possible(kind: str, spec: SandboxSpec) -> None:
     """Raise `SandboxUnavailable` where no confined machine can exist."""
+    without_image(kind, spec)
     if sys.platform != "linux":
         raise SandboxUnavailable("only Linux has namespaces", hint="Start a Docker Engine.")
     release = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sandbox.errors import SandboxUnavailable
-from sandbox.local import configuration, environment, running, some_cores, supervisor
+from sandbox.local import configuration, environment, running, some_cores, supervisor, without_image
 from sandbox.owner import me
 from sandbox.port import Sandbox
 from sandbox.values import Availability, SandboxSpec
@@ -46,6 +46,7 @@ class HostProvider:
 
     @contextmanager
     def _open(self, spec: SandboxSpec) -> Iterator[Sandbox]:
+        without_image(self.kind, spec)
         folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
         try:
             (folder / OWNER).write_text(me().model_dump_json(), "utf-8")

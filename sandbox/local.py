@@ -50,6 +50,15 @@ def configuration(spec: SandboxSpec, **more: object) -> dict[str, object]:
     return {**base, **more}
 
 
+def without_image(kind: str, spec: SandboxSpec) -> None:
+    """Raise `SandboxUnavailable` when an image was named, which would be ignored silently otherwise."""
+    if spec.image:
+        raise SandboxUnavailable(
+            f"{kind} machines have no images, but {spec.image!r} was named",
+            hint="Start a Docker Engine, or leave the image out.",
+        )
+
+
 def some_cores(count: float) -> list[int]:
     """Return CPU numbers to pin a machine to, chosen at random so that machines spread out; empty where that is unknown."""
     if sys.platform != "linux":

@@ -1,6 +1,6 @@
 """The contract between Winnow and a machine.
 
-A failing command is a result; a failing machine is an exception. Implementations pass `tests/sandbox/conformance.py`.
+A failing command is a result; a failing machine is an exception. Implementations pass `tests/sandbox/test_conformance.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

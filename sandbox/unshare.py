@@ -30,7 +30,7 @@ class UnshareProvider:
 
     @contextmanager
     def _open(self, spec: SandboxSpec) -> Iterator[Sandbox]:
-        possible()
+        possible(self.kind, spec)
         tool = shutil.which("unshare")
         if not tool:
             raise SandboxUnavailable("there is no unshare command", hint="Install the package util-linux.")

@@ -1,5 +1,6 @@
 """Connections to the Docker daemon."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,12 +26,25 @@ def connected(url: str | None = None, *, timeout: int = PATIENCE) -> Iterator[do
     Raises:
         SandboxUnavailable: no daemon answers, or we may not talk to it.
     """
-    arguments: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
-    if not arguments.get("base_url"):
-        arguments["base_url"] = usual_url()
-    with translated("talk to the Docker daemon", opening=True):
+    arguments = _arguments(url)
+    with translated("talk to the Docker daemon", "opening"):
+        knock(url)
         client = docker.APIClient(version="auto", timeout=timeout, **arguments)
     try:
         yield client
     finally:
         client.close()
+
+
+def knock(url: str | None) -> None:
+    """Raise OSError when nobody listens at a socket of this machine; the library would leave one open each time it fails."""
+    place = _arguments(url)["base_url"] or ""
+    if place.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(PATIENCE)
+            door.connect(place.removeprefix("unix://"))
+
+
+def _arguments(url: str | None) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"base_url": url} if url else dict(kwargs_from_env())
+    return {**arguments, "base_url": arguments.get("base_url") or usual_url()}

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import docker
-from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.errors import ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 
 from sandbox.engine.client import connected
-from sandbox.engine.failure import translated
+from sandbox.engine.failure import NO_IMAGE, translated
 from sandbox.errors import BuildFailed, ImageUnavailable
 from sandbox.values import Value
 
@@ -98,7 +98,7 @@ class DockerImages:
                 return self.build(
                     file, tag=tag, labels=labels, network_mode=network_mode, build_args=build_args, log=log
                 )
-        with connected(self._url, timeout=BUILD_PATIENCE) as api, translated("build an image"):
+        with connected(self._url, timeout=BUILD_PATIENCE) as api, translated("build an image", "building"):
             events = api.build(
                 fileobj=context,
                 custom_context=True,
@@ -110,7 +110,15 @@ class DockerImages:
                 forcerm=True,
                 decode=True,
             )
-            _follow(events, tag, log or (lambda line: None))
+            tail: deque[str] = deque(maxlen=TAIL)
+
+            def keep(line: str) -> None:
+                tail.append(line)
+                if log:
+                    log(line)
+
+            if problem := _follow(events, keep):
+                raise BuildFailed(f"building {tag} failed: {problem}", log="\n".join(tail))
             built: str = api.inspect_image(tag)["Id"]  # type: ignore[no-untyped-call]
             return built
 
@@ -151,7 +159,7 @@ def ensure(api: docker.APIClient, ref: str, *, pull: bool) -> dict[str, Any]:
 
 
 def _inspect(api: docker.APIClient, ref: str) -> dict[str, Any] | None:
-    with translated("look up an image", opening=True):
+    with translated("look up an image", "opening"):
         try:
             found: dict[str, Any] = api.inspect_image(ref)  # type: ignore[no-untyped-call]
         except NotFound:
@@ -161,20 +169,17 @@ def _inspect(api: docker.APIClient, ref: str) -> dict[str, Any] | None:
 
 def _pull(api: docker.APIClient, ref: str) -> None:
     repository, tag = parse_repository_tag(ref)
-    hint = f"Check the name and your connection to the registry; 'docker pull {ref}' must work."
-    try:
-        for event in api.pull(repository, tag=tag or "latest", stream=True, decode=True):
-            if "error" in event:
-                raise ImageUnavailable(f"cannot pull {ref!r}: {event['error']}", hint=hint)
-    except (DockerException, OSError) as error:
-        raise ImageUnavailable(f"cannot pull {ref!r}: {error}", hint=hint) from error
+    with translated(f"pull {ref}", "pulling"):
+        problem = _follow(api.pull(repository, tag=tag or "latest", stream=True, decode=True), lambda line: None)
+    if problem:
+        raise ImageUnavailable(f"could not pull {ref}: {problem}", hint=NO_IMAGE)
 
 
-def _follow(events: Iterable[dict[str, Any]], tag: str, log: Callable[[str], None]) -> None:
-    tail: deque[str] = deque(maxlen=TAIL)
+def _follow(events: Iterable[dict[str, Any]], log: Callable[[str], None]) -> str:
+    """Hand on what the daemon prints; return its error. Reads to the end, since the library closes a stream only there."""
+    problem = ""
     for event in events:
         for line in event.get("stream", event.get("error", "")).splitlines():
-            tail.append(line)
             log(line)
-        if "error" in event:
-            raise BuildFailed(f"building {tag} failed: {event['error'].strip()}", log="\n".join(tail))
+        problem = problem or event.get("error", "").strip()
+    return problem

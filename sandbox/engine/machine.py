@@ -9,12 +9,13 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
 
-from sandbox.engine.client import connected
+from sandbox.engine.client import connected, knock
 from sandbox.engine.failure import translate, translated
 from sandbox.engine.hardening import command, host_options, labels, variables
 from sandbox.engine.images import DockerImages, ensure
@@ -54,7 +55,7 @@ class DockerProvider:
     def check(self) -> Availability:
         """See `SandboxProvider.check`."""
         try:
-            with connected(self._url, timeout=4) as api, translated("ask the Docker daemon", opening=True):
+            with connected(self._url, timeout=4) as api, translated("ask the Docker daemon", "opening"):
                 version = api.version()
         except SandboxError as error:
             return Availability(kind=self.kind, available=False, detail=str(error), hint=error.hint)
@@ -77,22 +78,22 @@ class DockerProvider:
             image = ensure(api, spec.image, pull=self._pull)
             container = self._create(api, spec, image)
             try:
-                with translated("attach to a container", opening=True):
+                with translated("attach to a container", "opening"):
                     wire = _attach(api, container)
-                session = Session(container[:12], spec.workdir, wire, lambda: _autopsy(api, container, wire))
+                session = Session(container[:12], spec.workdir, wire, partial(self._autopsy, api, container, wire))
                 try:
-                    with translated("start a container", opening=True):
+                    with translated("start a container", "opening"):
                         api.start(container)
                     _greet(session, wire, spec.image)
                     yield session
                 finally:
                     session.end()
             finally:
-                _remove(api, container)
+                self._remove(api, container)
 
     def _create(self, api: docker.APIClient, spec: SandboxSpec, image: dict[str, Any]) -> str:
         volumes = image["Config"].get("Volumes") or {}
-        with translated("create a container", opening=True):
+        with translated("create a container", "opening"):
             created = api.create_container(
                 image["Id"],
                 entrypoint=[],
@@ -109,6 +110,32 @@ class DockerProvider:
             )
         container: str = created["Id"]
         return container
+
+    def _autopsy(self, api: docker.APIClient, container: str, wire: MuxWire) -> str:
+        """Say what the daemon knows of the container's end."""
+        printed = wire.errors.decode("utf-8", "replace").strip()
+        try:
+            knock(self._url)
+            state = api.inspect_container(container)["State"]
+        except NotFound:
+            return "; ".join(filter(None, ("the container is gone", printed)))
+        except (DockerException, OSError) as error:
+            return str(translate(error, "look at the container", "running"))
+        reason = (
+            "out of memory" if state["OOMKilled"] else f"container {state['Status']}, exit code {state['ExitCode']}"
+        )
+        return "; ".join(filter(None, (reason, printed)))
+
+    def _remove(self, api: docker.APIClient, container: str) -> None:
+        """Kill and remove in one call. A container that is being removed already is waited for; a dead daemon is not."""
+        with suppress(DockerException, OSError):
+            knock(self._url)
+            try:
+                api.remove_container(container, force=True, v=True)
+            except APIError as error:
+                if error.response is None or error.response.status_code != 409:
+                    raise
+                _until_gone(api, container)
 
 
 def _attach(api: docker.APIClient, container: str) -> MuxWire:
@@ -128,30 +155,6 @@ def _greet(session: Session, wire: MuxWire, image: str) -> None:
             f"{image} cannot run the supervisor: {printed[-1]}",
             hint="The image needs /bin/sh and Python 3.6 or later as python3.",
         ) from error
-
-
-def _autopsy(api: docker.APIClient, container: str, wire: MuxWire) -> str:
-    """Say what the daemon knows of the container's end."""
-    printed = wire.errors.decode("utf-8", "replace").strip()
-    try:
-        state = api.inspect_container(container)["State"]
-    except NotFound:
-        return "; ".join(filter(None, ("the container is gone", printed)))
-    except (DockerException, OSError) as error:
-        return str(translate(error, "look at the container", opening=False))
-    reason = "out of memory" if state["OOMKilled"] else f"container {state['Status']}, exit code {state['ExitCode']}"
-    return "; ".join(filter(None, (reason, printed)))
-
-
-def _remove(api: docker.APIClient, container: str) -> None:
-    """Kill and remove in one call. A container that is being removed already is waited for; a dead daemon is not."""
-    with suppress(DockerException, OSError):
-        try:
-            api.remove_container(container, force=True, v=True)
-        except APIError as error:
-            if error.response is None or error.response.status_code != 409:
-                raise
-            _until_gone(api, container)
 
 
 def _until_gone(api: docker.APIClient, container: str, patience: float = 10.0) -> None:

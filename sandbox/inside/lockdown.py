@@ -62,11 +62,17 @@ def become(outer: int, uid: int, folders: "list[str]") -> None:
 
 
 def hand_over(folder: str, uid: int) -> None:
-    """Give a folder and all beneath it to a user; links themselves, not what they point to."""
+    """Give a folder and all beneath it to a user: links themselves, and nothing that is mounted read-only in it."""
     os.lchown(folder, uid, uid)
     for path, folders, names in os.walk(folder):
-        for name in folders + names:
-            os.lchown(os.path.join(path, name), uid, uid)
+        for name in (*folders, *names):
+            try:
+                os.lchown(os.path.join(path, name), uid, uid)
+            except OSError as error:
+                if error.errno != errno.EROFS:
+                    raise
+                if name in folders:
+                    folders.remove(name)
 
 
 def drop(libc: ctypes.CDLL) -> None:
