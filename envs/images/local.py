@@ -1,7 +1,5 @@
 """Environments of machines without images: the user's own where it can run the tests, else one that is built and kept."""
 
-import fcntl
-import hashlib
 import json
 import os
 import re
@@ -10,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 
 from envs.errors import ImageBuildFailed
 from envs.images.check import Findings, check, complain
-from envs.images.plan import build_env, digest_of, first_imports, make_plan, named_files
+from envs.images.installer import INSTALL_SECONDS, LOG_TAIL_CHARACTERS, Lines, answer, script
+from envs.images.keep import load, locked, store
+from envs.images.plan import build_env, digest_of, first_imports, hashed, make_plan, named_files
 from envs.images.pythons import Interpreter, ask, choose, installed, shown
 from envs.images.recipe import Recipe
 from envs.images.request import ImageRequest
@@ -26,8 +25,7 @@ from sandbox.values import SandboxSpec
 
 BUILD = SandboxSpec(cpus=2, memory_mb=6144, disk_mb=8192, pids=1024, lifetime_s=3600)
 """Limits of a build."""
-INSTALL_SECONDS = 1800.0
-LOG_TAIL_CHARACTERS = 6000
+MARK = ".complete"
 OLDEST_FOR_VIRTUALENV = (3, 8)
 
 
@@ -79,12 +77,12 @@ class Local:
         digest = digest_of(plan, self.recipe, self.tree, self.request, place)
         folder = self.cache / "envs" / digest
         folder.parent.mkdir(parents=True, exist_ok=True)
-        ready = _load(folder)
+        ready = load(folder / MARK)
         if ready:
             return ready
-        with _locked(folder.with_suffix(".lock"), self.log):
+        with locked(folder.with_suffix(".lock"), self.log):
             # Another run may have built it meanwhile; without its mark a folder is what a killed build left.
-            return _load(folder) or self.build(interpreter, folder, digest)
+            return load(folder / MARK) or self.build(interpreter, folder, digest)
 
     def own_environments(self) -> Iterator[Path]:
         """Yield the environments that the user may be working in, the named one first."""
@@ -106,10 +104,9 @@ class Local:
         readonly = shown([str(folder), python, *base])
         # Hidden or not, it must be there: the work tree is mounted over the folder that it may lie in.
         readonly = tuple(dict.fromkeys((*(path for path in readonly if path != "/"), str(folder))))
-        mark = hashlib.sha256(
-            f"{folder} {[p.stat().st_mtime_ns for p in sorted(folder.glob('lib*/python*/site-packages'))]}".encode()
-        )
-        image = self.image(folder, readonly=readonly, digest=mark.hexdigest()[:24], note=f"your environment {folder}")
+        packages = sorted(folder.glob("lib*/python*/site-packages"))
+        digest = hashed([str(folder), [path.stat().st_mtime_ns for path in packages]])
+        image = self.image(folder, readonly=readonly, digest=digest, note=f"your environment {folder}")
         with self.opened(image) as box:
             findings = check(box, image, ("pytest", *self.modules()), first_imports(self.tree, self.recipe))
         lacks = "it does not run" if findings is None else complain(findings, self.recipe) or _missing(findings)
@@ -159,10 +156,10 @@ class Local:
             )
         note = f"{image.note}; left out: {', '.join(left_out)}" if left_out else image.note
         image = _with_path(image, findings).model_copy(update={"note": note})
-        _store(folder, image)
+        store(folder / MARK, image)
         return image
 
-    def install(self, image: Image, folder: Path) -> tuple[list[str], str]:
+    def install(self, image: Image, folder: Path) -> tuple[tuple[str, ...], str]:
         """Run the installer in a sandbox; return what it left out and the end of its log."""
         wheels = self.cache / "pip"
         wheels.mkdir(exist_ok=True)
@@ -179,10 +176,9 @@ class Local:
             }
         )
         plan = make_plan(self.recipe, self.request, untracked=str(folder / "untracked.tar"))
-        script = resources.files("envs.images.inside").joinpath("install.py").read_bytes()
         with self.provider.open(spec) as box:
             box.unpack(Path(self.snapshot.archive))
-            box.write(str(folder / "install.py"), script)
+            box.write(str(folder / "install.py"), script())
             box.write(str(folder / "plan.json"), json.dumps(plan).encode())
             tools = _path(box, folder / "venv")
             result = box.exec(
@@ -194,7 +190,7 @@ class Local:
         tail = (result.out + result.err)[-LOG_TAIL_CHARACTERS:]
         if result.timed_out:
             raise ImageBuildFailed(f"The installation took longer than {INSTALL_SECONDS:.0f} s.", log_tail=tail)
-        return answer(result.out, tail, self.log)
+        return answer(result.out, self.log), tail
 
     def image(self, environment: Path, *, readonly: tuple[str, ...], digest: str, note: str) -> Image:
         """Return an image with what is known before a look inside."""
@@ -221,39 +217,6 @@ class Local:
         with self.provider.open(spec) as box:
             box.unpack(Path(self.snapshot.archive))
             yield box
-
-
-class Lines:
-    """Takes output in pieces and hands on the installer's own lines and those of pip that show progress."""
-
-    def __init__(self, log: Callable[[str], None]) -> None:
-        self._log, self._rest = log, b""
-
-    def __call__(self, piece: bytes) -> None:
-        """Take a piece of output."""
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        for line in lines:
-            if re.match(rb"winnow: |(Collecting|Building|Installing|Successfully|ERROR)", line.strip()):
-                self._log(line.decode("utf-8", "replace").strip().removeprefix("winnow: "))
-
-
-def answer(output: str, tail: str, log: Callable[[str], None]) -> tuple[list[str], str]:
-    """Return what the installer left out and the log's end; raise `ImageBuildFailed` when a setup command failed.
-
-    A project that could not be installed may still be importable from its folder: the check that follows decides.
-    """
-    try:
-        said = json.loads(output.rstrip().rpartition("\n")[2])
-    except ValueError:
-        raise ImageBuildFailed(
-            "The installation ended half-way.", hint="Say how to install with --setup.", log_tail=tail
-        ) from None
-    error = said["error"]
-    if error and error.startswith("the setup command failed"):
-        raise ImageBuildFailed(f"{error}.", hint="Correct the command of --setup.", log_tail=tail)
-    if error:
-        log(f"The project itself cannot be installed and is used from its folder: {error}")
-    return said["left_out"], tail
 
 
 def _create(interpreter: Interpreter, folder: Path, data: Path) -> None:
@@ -293,26 +256,3 @@ def _with_path(image: Image, findings: Findings) -> Image:
 
 def _missing(findings: Findings) -> str:
     return f"it lacks {', '.join(findings.absent)}" if findings.absent else ""
-
-
-def _load(folder: Path) -> Image | None:
-    mark = folder / ".complete"
-    return Image.model_validate_json(mark.read_bytes()) if mark.exists() else None
-
-
-def _store(folder: Path, image: Image) -> None:
-    draft = folder / ".complete.new"
-    draft.write_text(image.model_dump_json(), "utf-8")
-    draft.replace(folder / ".complete")
-
-
-@contextmanager
-def _locked(path: Path, log: Callable[[str], None]) -> Iterator[None]:
-    """Hold a lock that ends with the process, however that ends."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log("Waiting for another run that builds the same environment.")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

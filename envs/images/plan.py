@@ -59,6 +59,11 @@ def digest_of(plan: Mapping[str, Any], recipe: Recipe, tree: Tree, request: Imag
         "variables": dict(request.pass_env),
         "place": list(place),
     }
+    return hashed(parts)
+
+
+def hashed(parts: Any) -> str:
+    """Return a short hash of anything that JSON can say."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 

@@ -38,7 +38,12 @@ def prepare_image(
     cache.mkdir(parents=True, exist_ok=True)
     tree = read_tree(Path(snapshot.archive))
     recipe = make_recipe(tree.files, tree.paths, version=snapshot.version)
-    if request.image and provider.kind != "docker":
+    if provider.kind == "docker":
+        from envs.images.containers import Containers  # noqa: PLC0415  (its library is slow to import)
+
+        return Containers(
+            request, recipe, tree, snapshot, provider=provider, cache=cache, run_id=run_id, log=log
+        ).prepare()
+    if request.image:
         raise ImageBuildFailed("Only Docker has images.", hint="Add --sandbox docker, or leave out --image.")
-    local = Local(request, recipe, tree, snapshot, provider=provider, cache=cache, run_id=run_id, log=log)
-    return local.prepare()
+    return Local(request, recipe, tree, snapshot, provider=provider, cache=cache, run_id=run_id, log=log).prepare()

@@ -142,7 +142,7 @@ def choose(recipe: Recipe, available: Sequence[Interpreter], wish: str | None) -
             f"Python {wish} is not installed here; there is {_names(available)}.",
             hint="Install it, or give the path of an interpreter with --python.",
         )
-    accepted = [interpreter for interpreter in available if accepts(recipe.requires_python, interpreter)]
+    accepted = [interpreter for interpreter in available if admits(recipe.requires_python, interpreter.version)]
     if not accepted:
         raise ImageBuildFailed(
             f"the project needs Python {recipe.requires_python}; there is {_names(available)}.",
@@ -158,13 +158,13 @@ def choose(recipe: Recipe, available: Sequence[Interpreter], wish: str | None) -
     return max(suited, key=lambda i: i.version) if suited else min(accepted, key=lambda i: i.version)
 
 
-def accepts(requires_python: str, interpreter: Interpreter) -> bool:
-    """Say whether the specifier admits the interpreter; one that cannot be read admits all."""
+def admits(requires_python: str, version: tuple[int, int, int]) -> bool:
+    """Say whether the specifier admits a version; one that cannot be read admits all."""
     try:
         specifiers = SpecifierSet(re.sub(r"\s", "", requires_python).rstrip(","))
     except InvalidSpecifier:
         return True
-    return specifiers.contains(".".join(map(str, interpreter.version)), prereleases=True)
+    return specifiers.contains(".".join(map(str, version)), prereleases=True)
 
 
 def _same(interpreter: Interpreter, wish: str) -> bool:

@@ -17,6 +17,9 @@ from typing import Any, Dict, List, Optional
 
 PIP = [sys.executable, "-m", "pip", "install", "--prefer-binary", "--progress-bar=off"]
 NOT_KEPT = re.compile(r"(^|/)(__pycache__|\.git|\.pytest_cache|build/(lib|temp|bdist)[^/]*)/|\.py[co]$|\.o$")
+NO_COMPILER = re.compile(
+    r"command '\S*(cc|gcc|g\+\+|clang)' failed|No such file or directory: '\S*(cc|gcc|g\+\+)'|Python\.h: No such|Unknown compiler"
+)
 MAX_RETRIES = 6
 
 
@@ -81,6 +84,9 @@ class Installer:
         if self.pip("-e", "."):
             return None
         reason = cause(self.log)
+        if NO_COMPILER.search(self.log):
+            # Many projects can do without their compiled part, but say so only to a full installation.
+            return None if self.pip(".") else reason
         for setuptools in ("setuptools<81", "setuptools<58"):
             if (
                 os.path.exists("setup.py")
