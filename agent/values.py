@@ -14,6 +14,8 @@ class Brief(Value):
 
     task: Task
     snapshot: Snapshot
+    sandbox: str
+    """Kind of machine that the image is for."""
     image: Image
     suite: Suite
     base_report: SuiteReport

@@ -23,6 +23,7 @@ class BubblewrapProvider:
     """Opens machines made by bubblewrap."""
 
     kind = "bubblewrap"
+    images = None
 
     def check(self) -> Availability:
         """See `SandboxProvider.check`."""

@@ -59,15 +59,6 @@ def choose(
     )
 
 
-def have_image(ref: str, *, url: str | None = None) -> None:
-    """See to it that the daemon has an image, pulling it when it has not; raise `ImageUnavailable` when it cannot be had."""
-    from sandbox.engine.images import DockerImages  # noqa: PLC0415  (as in `_provider`)
-
-    images = DockerImages(url=url)
-    if not images.exists(ref):
-        images.pull(ref)
-
-
 def check_all(*, docker_url: str | None = None) -> list[Availability]:
     """Say of every kind whether it can be had here; for `winnow doctor`."""
     return [_check(kind, docker_url) for kind in (*AUTOMATIC, "host")]

@@ -32,6 +32,7 @@ class HostProvider:
     """
 
     kind = "host"
+    images = None
 
     def __init__(self, *, path: str = os.defpath) -> None:
         self._path = path

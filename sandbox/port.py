@@ -6,9 +6,12 @@ A failing command is a result; a failing machine is an exception. Implementation
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sandbox.values import Availability, ExecResult, SandboxSpec
+
+if TYPE_CHECKING:
+    from sandbox.engine.images import DockerImages
 
 DEFAULT_OUTPUT_BYTES = 1 << 20
 """Cap of each output stream when the caller names none, in bytes."""
@@ -84,6 +87,10 @@ class Sandbox(Protocol):
 
 class SandboxProvider(Protocol):
     """Opens machines of one kind. Leaving the context destroys the machine and everything in it."""
+
+    @property
+    def images(self) -> "DockerImages | None":
+        """The images of its engine; None on machines that have none."""
 
     @property
     def kind(self) -> str:

@@ -145,6 +145,7 @@ class ScriptedProvider:
     """
 
     kind = "scripted"
+    images = None
 
     def __init__(self, *scripts: Sequence[Step]) -> None:
         self._scripts = list(scripts)

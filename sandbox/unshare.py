@@ -19,6 +19,7 @@ class UnshareProvider:
     """Opens machines made of Linux namespaces; needs nothing but util-linux and a kernel that permits it."""
 
     kind = "unshare"
+    images = None
 
     def check(self) -> Availability:
         """See `SandboxProvider.check`."""

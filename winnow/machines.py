@@ -4,11 +4,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox.port import DEFAULT_OUTPUT_BYTES, Sandbox, SandboxProvider
 from sandbox.values import Availability, ExecResult, SandboxSpec
 from winnow.errors import Interrupted
 from winnow.timeline import Report
+
+if TYPE_CHECKING:
+    from sandbox.engine.images import DockerImages
 
 
 class Machines:
@@ -30,6 +34,15 @@ class Machines:
     def kind(self) -> str:
         """As the provider's."""
         return self._provider.kind
+
+    @property
+    def images(self) -> "DockerImages | None":
+        """As the provider's."""
+        return self._provider.images
+
+    def use(self, provider: SandboxProvider) -> None:
+        """Open machines of another kind from now on; before the first one only."""
+        self._provider = provider
 
     @property
     def stopped(self) -> bool:

@@ -11,8 +11,9 @@ from envs.errors import SuiteUnusable
 from envs.images import ImageRequest, prepare_image
 from envs.snapshot import take_snapshot
 from envs.suite import find_suite, run_suite
-from envs.values import Outcome, Snapshot, Suite, SuiteReport, Task
+from envs.values import Image, Outcome, Snapshot, Suite, SuiteReport, Task
 from envs.workspace import Workspace, open_workspace
+from sandbox.errors import ImageUnavailable
 from sandbox.values import SandboxSpec
 from winnow.settings import Settings, caller
 from winnow.state import RunContext
@@ -45,23 +46,7 @@ def prepare(context: RunContext) -> Brief:
     settings, report = context.settings, context.report
     snapshot = _snapshot(context)
     report("phase", {"name": "environment"})
-    around = caller()
-    image = prepare_image(
-        ImageRequest(
-            image=settings.image.name,
-            base_image=settings.image.base,
-            setup=settings.image.setup,
-            python=settings.image.python,
-            pass_env=around.package_index,
-            path=around.path,
-            virtual_env=around.virtual_env,
-        ),
-        snapshot,
-        provider=context.machines,
-        cache=settings.run.cache_dir.expanduser(),
-        run_id=context.run.id,
-        log=lambda line: report("log", {"line": line}),
-    )
+    image = _image(context, snapshot)
     report("environment", {"note": image.note})
     task = context.request.task
     with open_workspace(context.machines, image, snapshot, limits=limits(settings), run_id=context.run.id) as workspace:
@@ -76,10 +61,49 @@ def prepare(context: RunContext) -> Brief:
     messages = [base_report.messages.get(test, "") for test in targets]
     cues = find_cues([task.issue.text if task.issue else "", *messages])
     brief = Brief(
-        task=task, snapshot=snapshot, image=image, suite=suite, base_report=base_report, targets=targets, cues=cues
+        task=task,
+        snapshot=snapshot,
+        sandbox=context.machines.kind,
+        image=image,
+        suite=suite,
+        base_report=base_report,
+        targets=targets,
+        cues=cues,
     )
     context.run.save(BRIEF, brief)
     return brief
+
+
+def _image(context: RunContext, snapshot: Snapshot) -> Image:
+    """The project's environment; on other machines when those that Winnow chose by itself have no image to build on."""
+    settings, around = context.settings, caller()
+
+    def made() -> Image:
+        return prepare_image(
+            ImageRequest(
+                image=settings.image.name,
+                base_image=settings.image.base,
+                setup=settings.image.setup,
+                python=settings.image.python,
+                pass_env=around.package_index,
+                path=around.path,
+                virtual_env=around.virtual_env,
+            ),
+            snapshot,
+            provider=context.machines,
+            cache=settings.run.cache_dir.expanduser(),
+            run_id=context.run.id,
+            log=lambda line: context.report("log", {"line": line}),
+        )
+
+    try:
+        return made()
+    except ImageUnavailable as missing:
+        if context.instead is None:
+            raise
+        context.machines.use(context.instead())
+        context.report("note", {"text": f"{missing} Going on in a {context.machines.kind} sandbox instead of Docker."})
+        return made()
 
 
 def _snapshot(context: RunContext) -> Snapshot:

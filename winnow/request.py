@@ -16,8 +16,6 @@ class Request(Value):
     task: Task
     settings: Mapping[str, Any]
     """The settings tree without secrets."""
-    sandbox_kind: str
-    """The kind that was chosen at the start, so that a resume does not change machines."""
     version: str
     """Version of Winnow that made it."""
     created: str

@@ -94,8 +94,9 @@ class Image(_Section):
 
     name: str | None = None
     """Docker image with the project's dependencies, used as it is."""
-    base: str = "python:3.12-slim-bookworm"
-    """Docker image that environments are built on. Any Debian-like image with Python, pip and git does."""
+    base: str | None = None
+    """Docker image that environments are built on; any with Python, venv and git does. None: the official one of the
+    newest Python that the project supports."""
     setup: tuple[str, ...] = ()
     """Shell commands that install the project, instead of what is detected."""
     python: str | None = None

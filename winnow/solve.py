@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,11 +14,12 @@ from types import FrameType
 from typing import Any, cast
 
 from agent.repair.proposer import RepairProposer
+from agent.values import Brief
 from envs.issues import GitHub, read_issue
 from envs.repository import find_repository
 from envs.values import Task
-from sandbox.choose import Kind, choose, have_image
-from sandbox.errors import ImageUnavailable, WinnowError
+from sandbox.choose import Kind, choose
+from sandbox.errors import WinnowError
 from sandbox.port import SandboxProvider
 from sandbox.reaper import sweep
 from winnow.deliver import deliver
@@ -26,6 +27,7 @@ from winnow.errors import Interrupted, RunUnusable
 from winnow.graph import open_graph, run_to_end
 from winnow.machines import Machines
 from winnow.outcome import conclude
+from winnow.prepare import BRIEF
 from winnow.request import Request, without_secrets
 from winnow.result import FixResult
 from winnow.settings import Settings, caller, load
@@ -78,13 +80,12 @@ def start(settings: Settings, repository: Path, report: Report) -> FixResult:
     if settings.fix.issue is not None:
         github = GitHub(token=settings.github.token, api_url=settings.github.api_url)
         task_issue = read_issue(settings.fix.issue, repository=repository, stdin=sys.stdin, github=github)
-    provider = _usable(settings, report)
+    provider = _provider(settings, settings.sandbox.kind)
     run = Store(settings.run.state_dir).create()
     request = Request(
         repository=str(repository),
         task=Task(id=run.id, issue=task_issue, failing_tests=settings.fix.failing_tests),
         settings=without_secrets(settings),
-        sandbox_kind=provider.kind,
         version=version("winnow"),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -104,7 +105,8 @@ def resume(name: str, *, state_dir: Path, report: Report = silent) -> FixResult:
     if request is None:
         raise RunUnusable(f"run {run.id} was killed before it began", hint="Start it again; `winnow clean` removes it.")
     settings = Settings.model_validate(request.settings)
-    return _work(run, request, settings, _provider(settings, request.sandbox_kind), report)
+    brief = run.load(BRIEF, Brief)
+    return _work(run, request, settings, _provider(settings, brief.sandbox if brief else settings.sandbox.kind), report)
 
 
 def _provider(settings: Settings, kind: str, without: Collection[str] = ()) -> SandboxProvider:
@@ -118,17 +120,11 @@ def _provider(settings: Settings, kind: str, without: Collection[str] = ()) -> S
     )
 
 
-def _usable(settings: Settings, report: Report) -> SandboxProvider:
-    """The machines for a new run. Docker that nobody named is no use without an image to build on."""
-    provider = _provider(settings, settings.sandbox.kind)
-    if settings.sandbox.kind != "auto" or provider.kind != "docker" or settings.image.name:
-        return provider
-    try:
-        have_image(settings.image.base, url=settings.sandbox.docker_host)
-    except ImageUnavailable as missing:
-        report("note", {"text": f"Docker is not used: {missing}"})
-        return _provider(settings, "auto", without=("docker",))
-    return provider
+def _instead(settings: Settings, machines: Machines) -> Callable[[], SandboxProvider] | None:
+    """What to take when Docker was not named and has no image to build on."""
+    if settings.sandbox.kind != "auto" or machines.kind != "docker" or settings.image.name or settings.image.base:
+        return None
+    return lambda: _provider(settings, "auto", without=("docker",))
 
 
 def _work(run: RunDir, request: Request, settings: Settings, provider: SandboxProvider, report: Report) -> FixResult:
@@ -165,6 +161,7 @@ def _solve(run: RunDir, request: Request, settings: Settings, machines: Machines
             cpu_limit_s=settings.repair.cpu_limit_s,
         ),
         report=report,
+        instead=_instead(settings, machines),
     )
     try:
         with _stoppable(machines), open_graph(run.path / "checkpoint.sqlite") as graph:

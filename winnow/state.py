@@ -5,10 +5,12 @@ back as a dict, without an error. Everything larger is in the run store, under t
 """
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
 from agent.proposer import Proposer
+from sandbox.port import SandboxProvider
 from winnow.machines import Machines
 from winnow.request import Request
 from winnow.settings import Settings
@@ -45,3 +47,5 @@ class RunContext:
     machines: Machines
     proposer: Proposer
     report: Report
+    instead: Callable[[], SandboxProvider] | None = None
+    """Machines to take when there is no image for those that were chosen; None: that is an error."""

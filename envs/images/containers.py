@@ -17,7 +17,6 @@ from envs.images.recipe import Recipe
 from envs.images.request import ImageRequest
 from envs.images.tree import Tree
 from envs.values import Image, Snapshot
-from sandbox.engine.machine import DockerProvider
 from sandbox.errors import BuildFailed
 from sandbox.port import Sandbox, SandboxProvider
 from sandbox.values import SandboxSpec
@@ -59,7 +58,7 @@ class Containers:
         log: Callable[[str], None],
     ) -> None:
         self.request, self.recipe, self.tree, self.snapshot = request, recipe, tree, snapshot
-        assert isinstance(provider, DockerProvider)
+        assert provider.images is not None
         self.provider, self.images, self.run_id, self.log = provider, provider.images, run_id, log
         self.cache = cache.absolute() / "images"
 
