@@ -73,8 +73,14 @@ def quoted(path: str) -> str:
 
 
 def unquoted(name: str) -> str:
-    """Undo `quoted`; bytes that are not UTF-8 come back as lone surrogates, which `check_path` refuses."""
-    if not (name.startswith('"') and name.endswith('"') and len(name) > 1):
+    """Undo `quoted`; bytes that are not UTF-8 come back as lone surrogates, which `check_path` refuses.
+
+    Raises:
+        PatchRejected: control characters stand there as they are, or a quote is not closed; git would read something else.
+    """
+    if not re.fullmatch(r'"(?:[^"\\]|\\.)*"', name):
+        if re.search(r'^"|[\x00-\x1f]', name):
+            raise PatchRejected(f"The patch is malformed: the name {name!r} is not spelled as git does.")
         return name
     out = bytearray()
     for match in re.finditer(r"\\([0-7]{3})|\\(.)|([^\\]+)", name[1:-1]):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from envs.archive import ATTRIBUTES, new_git_dir
 from envs.diff_names import check_path, quoted
-from envs.diffs import parse
+from envs.diffs import paths
 from envs.disk import room_for
 from envs.errors import PatchConflict, PatchRejected
 from envs.git import Git
@@ -89,9 +89,9 @@ class Tree:
         """Store content and return its name."""
         return self.git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=data).decode().strip()
 
-    def find(self, paths: Iterable[str]) -> dict[str, Stored]:
+    def find(self, files: Iterable[str]) -> dict[str, Stored]:
         """Look files up; those that are not there are missing from the answer."""
-        wanted = set(paths)
+        wanted = set(files)
         if not wanted:
             return {}
         listed = self.git.run("ls-files", "-z", "--stage", "--", *sorted(wanted)).split(b"\0")
@@ -132,7 +132,8 @@ class Tree:
         """
         if patch.is_empty:
             return ()
-        if not parse(patch.diff):
+        named = paths(patch)
+        if not named:
             raise PatchRejected("The patch holds no diff.", hint="It must be what `git diff` prints.")
         with self._changed() as index:
             before = self.git.run("write-tree", env=index).decode().strip()
@@ -145,7 +146,11 @@ class Tree:
             raw = self.git.run("diff-index", "--cached", "--raw", "-z", "--no-abbrev", "-M", before, env=index)
         entries = list(_entries(raw))
         contents = self.contents(blob for _, _, *stored in entries for blob in (s.blob for s in stored if s) if blob)
-        return tuple(_checked(path, old, before, after, contents) for path, old, before, after in entries)
+        changes = tuple(_checked(path, old, before, after, contents) for path, old, before, after in entries)
+        # Whoever asks `paths` what a patch touches must not be told less than git does.
+        if hidden := {path for change in changes for path in (change.path, *change.gone)}.difference(named):
+            raise PatchRejected(f"The patch is malformed: it also touches {min(hidden)!r}.")
+        return changes
 
     def diff(self, files: Mapping[str, bytes | None]) -> str:
         """Say in git's words how the tree changes when these files get these contents (None: deleted).
@@ -185,8 +190,8 @@ class Tree:
         if lost:
             raise PatchRejected(f"{min(lost)!r} stands in the way of a file of the same name, or of one below it.")
 
-    def _diff(self, git: Git, before: str, paths: set[str], index: Mapping[str, str]) -> str:
-        if not paths:
+    def _diff(self, git: Git, before: str, files: set[str], index: Mapping[str, str]) -> str:
+        if not files:
             return ""
         how = ("--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
         prefixes = ("--src-prefix=a/", "--dst-prefix=b/")
