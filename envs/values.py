@@ -86,6 +86,8 @@ class Suite(Value):
     """What to run when no tests are named, appended to `argv`: paths for pytest, names for unittest. Empty: the runner's own choice."""
     timeout_s: float = 900.0
     """For one whole run."""
+    test_timeout_s: float = Field(default=60.0, ge=0)
+    """For one test, which then fails and lets the others run; 0: no limit. Commands have none."""
 
 
 class Outcome(StrEnum):

@@ -53,7 +53,13 @@ ADD = f"""
 
 @contextmanager
 def open_workspace(
-    provider: SandboxProvider, image: Image, snapshot: Snapshot, *, limits: SandboxSpec, run_id: str
+    provider: SandboxProvider,
+    image: Image,
+    snapshot: Snapshot,
+    *,
+    limits: SandboxSpec,
+    run_id: str,
+    scratch: Sequence[str] = (),
 ) -> "Iterator[Workspace]":
     """Open a sandbox with the tree in its work tree; leaving the context destroys both.
 
@@ -63,6 +69,8 @@ def open_workspace(
         snapshot: the tree.
         limits: its cpu, memory, disk, process, time and network limits are taken; the rest comes from the image.
         run_id: for the sandbox's labels.
+        scratch: paths that are never part of a patch when they are new: what running the suite leaves in the tree, as
+            `untracked` said on base.
 
     Raises:
         SandboxError: no machine, or it failed.
@@ -78,7 +86,7 @@ def open_workspace(
         }
     )
     with provider.open(spec) as box:
-        yield Workspace(_rooted(box, image), image, snapshot)
+        yield Workspace(_rooted(box, image), image, snapshot, scratch)
 
 
 class Workspace:
@@ -88,10 +96,11 @@ class Workspace:
     staged files) changes nothing.
     """
 
-    def __init__(self, box: Sandbox, image: Image, snapshot: Snapshot) -> None:
+    def __init__(self, box: Sandbox, image: Image, snapshot: Snapshot, scratch: Sequence[str] = ()) -> None:
         self.box = box
         self.snapshot = snapshot
         self._image = image
+        self._scratch = tuple(scratch)
         box.unpack(Path(snapshot.archive))
         self._unpack_extras()
         # The index is not refreshed here: that reads every file, and many workspaces never make a patch.
@@ -147,11 +156,17 @@ class Workspace:
             raise PatchRejected("the change cannot be written as text.")
         return Patch(diff=text)
 
+    def untracked(self) -> tuple[str, ...]:
+        """Return the files that are new, relative to the tree; ignored and scratch files are left out."""
+        found = self._ok(f"{GIT} ls-files -o -z --exclude-standard").split(b"\0")
+        return tuple(name for raw in found if raw and (name := _text(raw)) is not None)
+
     def reset(self) -> None:
         """Bring the tree back to its base, with what the installation left in it."""
+        mounted = "".join(f" -e {shlex.quote(os.fsdecode(_glob(os.fsencode(path))))}" for path in self._mounted())
         script = f"""
             rm -f .git/index.lock .git/HEAD.lock && cp "{self._folder}/index" .git/index
-            {GIT} reset -q --hard {self.snapshot.base_commit} && {GIT} clean -q -ffdx && cp .git/index "{self._folder}/index"
+            {GIT} reset -q --hard {self.snapshot.base_commit} && {GIT} clean -q -ffdx{mounted} && cp .git/index "{self._folder}/index"
         """
         self._ok(script)
         self._unpack_extras()
@@ -171,10 +186,17 @@ class Workspace:
     def _excluded(self) -> Sequence[bytes]:
         """Scratch files, and what the installation left, which may be nothing that the project ignores."""
         patterns = [pattern.encode() for pattern in SCRATCH]
+        patterns += [_glob(os.fsencode(path)) for path in self._scratch]
+        # The user's own environment may be mounted into the tree.
+        patterns += [_glob(os.fsencode(path)) for path in self._mounted()]
         if self._image.extras:
             with tarfile.open(self._image.extras) as tar:
                 patterns += [_glob(os.fsencode(member.name)) for member in tar if not member.isdir()]
         return patterns
+
+    def _mounted(self) -> Sequence[str]:
+        place = f"{self._image.workdir}/"
+        return [path.removeprefix(place) for path in self._image.readonly if path.startswith(place)]
 
     def _ok(self, script: str, stdin: bytes = b"") -> bytes:
         result = self._git(script, stdin=stdin)

@@ -45,7 +45,7 @@ def run_suite(box: Sandbox, suite: Suite, tests: Sequence[str] = (), *, timeout_
     script, selection = f"{folder}/{suite.kind}_runner.py", f"{folder}/selection.json"
     try:
         box.write(script, resources.files("envs.suite.inside").joinpath(f"{suite.kind}_runner.py").read_bytes())
-        box.write(selection, json.dumps(list(tests)).encode())
+        box.write(selection, json.dumps({"tests": list(tests), "seconds": suite.test_timeout_s}).encode())
         argv = runner_argv(suite, script, results, selection, everything=not tests)
         result = box.exec(argv, timeout=timeout, env=DETERMINISM)
         try:

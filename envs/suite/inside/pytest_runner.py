@@ -2,13 +2,14 @@
 
 Usage: python pytest_runner.py RESULTS SELECTION [pytest options]
 
-RESULTS is created by this script. SELECTION is a JSON list of test ids; an empty list runs what the options say. Ids are
-matched here and not handed to pytest, because pytest takes some parameter values in them for syntax and because a
-command line is too short for a big suite.
+RESULTS is created by this script. SELECTION is a JSON object: `tests` are ids, none to run what the options say, and
+`seconds` is how long one test may take, 0 for ever. Ids are matched here and not handed to pytest, because pytest takes
+some parameter values in them for syntax and because a command line is too short for a big suite.
 """
 
 import json
 import os
+import signal
 import sys
 from typing import IO, Any, Dict, Iterator, List, Optional, Set
 
@@ -31,9 +32,10 @@ def enclosing(test_id: str) -> Iterator[str]:
 class Reporter:
     """A pytest plugin: narrows the collection to the wanted ids and reports outcomes as they come."""
 
-    def __init__(self, stream: IO[str], wanted: List[str]) -> None:
+    def __init__(self, stream: IO[str], wanted: List[str], seconds: float) -> None:
         self.stream = stream
         self.wanted = wanted
+        self.seconds = seconds
         self.process = os.getpid()
         self.collected = 0
         self.finished = 0
@@ -96,6 +98,7 @@ class Reporter:
         """Say which test runs, for the case that it takes the interpreter with it."""
         self.reports[nodeid] = []
         self.emit(event="start", id=nodeid)
+        limit(self.seconds)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Keep the phases of a test together."""
@@ -103,6 +106,7 @@ class Reporter:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Fold the phases into one outcome."""
+        limit(0)
         reports = self.reports.pop(nodeid, [])
         if reports:
             self.finished += 1
@@ -115,6 +119,20 @@ class Reporter:
     def pytest_internalerror(self) -> None:
         """A broken plugin or hook: what was reported so far is not the whole truth."""
         self.interrupted = True
+
+
+def limit(seconds: float) -> None:
+    """Make the running test fail after some seconds, once; 0 takes that back. A project's own use of the alarm goes first."""
+    if signal.getsignal(signal.SIGALRM) in (signal.SIG_DFL, expire):
+        signal.signal(signal.SIGALRM, expire)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def expire(number: int, frame: Any) -> None:
+    """End the test from within, wherever it is."""
+    import pytest  # noqa: PLC0415  (only after sys.path is what pytest would have made it)
+
+    pytest.fail("the test took too long")
 
 
 def fold(reports: List[Any]) -> Dict[str, Any]:
@@ -146,9 +164,10 @@ def main(arguments: List[str]) -> int:
     # `python -m pytest` puts the current folder first; a script would put its own.
     sys.path[0] = os.getcwd()
     with open(selection, encoding="utf-8") as stream:
-        wanted: List[str] = json.load(stream)
+        asked: Dict[str, Any] = json.load(stream)
+    wanted: List[str] = asked["tests"]
     with open(results, "x", encoding="ascii") as stream:
-        reporter = Reporter(stream, wanted)
+        reporter = Reporter(stream, wanted, asked["seconds"])
         files = list(dict.fromkeys(test.partition("::")[0] for test in wanted))
         missing = [path for path in files if not os.path.exists(path)]
         if missing:

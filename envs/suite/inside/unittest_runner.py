@@ -10,6 +10,7 @@ import argparse
 import functools
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -54,8 +55,9 @@ def flatten(suite: Any) -> Iterator[Any]:
 class Reporter(unittest.TextTestResult):
     """Prints what unittest prints and writes each outcome as a line."""
 
-    def __init__(self, lines: IO[str], planned: List[str], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, lines: IO[str], planned: List[str], seconds: float, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.seconds = seconds
         self.lines = lines
         self.planned = planned
         self.process = os.getpid()
@@ -96,9 +98,11 @@ class Reporter(unittest.TextTestResult):
         super().startTest(test)
         self.outcome, self.message, self.started = "passed", "", time.perf_counter()
         self.emit(event="start", id=name_of(test))
+        limit(self.seconds)
 
     def stopTest(self, test: Any) -> None:
         """Report the test."""
+        limit(0)
         super().stopTest(test)
         self.report(name_of(test), self.outcome, self.message, time.perf_counter() - self.started)
 
@@ -133,6 +137,22 @@ class Reporter(unittest.TextTestResult):
         super().addSubTest(test, subtest, err)
         if err is not None:
             self.note(test, "failed" if issubclass(err[0], test.failureException) else "error", err)
+
+
+def limit(seconds: float) -> None:
+    """Make the running test fail after some seconds, once; 0 takes that back. A project's own use of the alarm goes first."""
+    if signal.getsignal(signal.SIGALRM) in (signal.SIG_DFL, expire):
+        signal.signal(signal.SIGALRM, expire)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+class TooLong(BaseException):
+    """Nothing that a project catches by accident."""
+
+
+def expire(number: int, frame: Any) -> None:
+    """End the test from within, wherever it is."""
+    raise TooLong("the test took too long")
 
 
 def parse(options: List[str]) -> Tuple[argparse.Namespace, bool]:
@@ -202,11 +222,11 @@ def absent(wanted: List[str], tests: List[Any]) -> List[str]:
     return [name for name in wanted if name not in names and not broken.intersection(enclosing(name))]
 
 
-def run(lines: IO[str], parsed: argparse.Namespace, tests: List[Any]) -> Tuple[int, int, int]:
+def run(lines: IO[str], parsed: argparse.Namespace, tests: List[Any], seconds: float) -> Tuple[int, int, int]:
     """Run the tests; return exit code, number of outcomes and number of tests."""
     planned = [name_of(test) for test in tests]
     runner = unittest.TextTestRunner(
-        resultclass=functools.partial(Reporter, lines, planned),
+        resultclass=functools.partial(Reporter, lines, planned, seconds),
         verbosity=2 if parsed.verbose else 1,
         buffer=parsed.buffer,
         tb_locals=parsed.locals,
@@ -223,7 +243,8 @@ def main(arguments: List[str]) -> int:
     # `python -m unittest` puts the current folder first; a script would put its own.
     sys.path[0] = os.getcwd()
     with open(selection, encoding="utf-8") as stream:
-        wanted: List[str] = [dotted(name) for name in json.load(stream)]
+        asked: Dict[str, Any] = json.load(stream)
+    wanted = [dotted(name) for name in asked["tests"]]
     parsed, discover = parse(options)
     sys.argv = ["python -m unittest"] + options  # noqa: RUF005
     with open(results, "x", encoding="ascii") as lines:
@@ -237,7 +258,7 @@ def main(arguments: List[str]) -> int:
             tests = [
                 test for test in tests if set(wanted).intersection(enclosing(name_of(test))) or is_broken(test, wanted)
             ]
-        code, reported, planned = run(lines, parsed, tests)
+        code, reported, planned = run(lines, parsed, tests, asked["seconds"])
         lines.write(json.dumps({"event": "end", "exit": code, "complete": reported >= planned}) + "\n")
     return code
 

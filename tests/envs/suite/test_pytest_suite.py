@@ -140,6 +140,15 @@ def test_a_test_that_ends_the_runner_is_no_pass(tree: Tree, image: Image, body: 
     assert "test_x.py::test_b" in report.log_tail
 
 
+def test_a_test_that_hangs_fails_alone(tree: Tree, image: Image) -> None:
+    body = "import time\ndef test_a():\n  try: time.sleep(60)\n  except Exception: pass\ndef test_b(): pass"
+    workspace = tree({"test_x.py": body})
+    suite = find_suite(workspace, image, command=None, failing=(), paths=()).model_copy(update={"test_timeout_s": 1})
+    report = run_suite(workspace.box, suite)
+    assert (report.status, [outcome.value for outcome in report.outcomes.values()]) == ("ran", ["failed", "passed"])
+    assert "took too long" in report.messages["test_x.py::test_a"]
+
+
 def test_options_for_plugins_that_are_not_there_are_left_out_and_the_others_kept(tree: Tree, image: Image) -> None:
     addopts = "--cov=a --cov-report term -n 4 -x --nope -p nope.plugin -m 'not slow' --strict-config"
     config = f"[pytest]\nrequired_plugins = pytest-nope\nmarkers = slow\naddopts = {addopts}\nnope_key = 1\n"

@@ -122,6 +122,16 @@ def test_a_test_that_ends_the_interpreter_is_no_pass(tree: Tree, image: Image) -
     assert (report.status, values(report.outcomes)) == ("crashed", {"test_x.T.test_a": "passed"})
 
 
+def test_a_test_that_hangs_fails_alone(tree: Tree, image: Image) -> None:
+    body = (
+        "import time, unittest\nclass T(unittest.TestCase):\n def test_a(self): time.sleep(60)\n def test_b(self): pass"
+    )
+    workspace = tree({"test_x.py": body})
+    suite = find_suite(workspace, image, command=COMMAND, failing=(), paths=())
+    report = run_suite(workspace.box, suite.model_copy(update={"test_timeout_s": 1}))
+    assert (report.status, list(values(report.outcomes).values())) == ("ran", ["error", "passed"])
+
+
 def test_no_tests_at_all(tree: Tree, image: Image) -> None:
     workspace = tree({"README": ""})
     assert (

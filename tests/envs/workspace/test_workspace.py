@@ -140,6 +140,18 @@ def test_what_the_installation_left_is_there_and_no_part_of_the_change(
         assert workspace.read("pkg/left [1].so") == b"compiled"
 
 
+def test_what_a_run_left_on_base_can_be_set_aside(make: Make, image: Image) -> None:
+    snapshot = make(FILES)
+    with opened(image, snapshot) as workspace:
+        workspace.write("out/report [1].html", b"x")
+        workspace.write("x.log", b"x")
+        left = workspace.untracked()
+    assert left == ("out/report [1].html",)
+    with open_workspace(HostProvider(), image, snapshot, limits=SandboxSpec(), run_id="t", scratch=left) as workspace:
+        workspace.write("out/report [1].html", b"x")
+        assert workspace.diff().is_empty
+
+
 def test_variables_follow_the_tree(make: Make, image: Image) -> None:
     moved = image.model_copy(update={"env": {"PYTHONPATH": f"{image.workdir}/src", "OTHER": "x"}})
     with opened(moved, make(FILES)) as workspace:
