@@ -61,12 +61,7 @@ class Confirmer:
                     os.killpg(process.pid, signal.SIGKILL)
 
     def _runner_arguments(self) -> list[str]:
-        """The suite's own options; folders to look in are left out, as the tests are named."""
-        arguments = list(self._request.arguments)
+        """The suite's own options; there are no paths among them, as `Suite.paths` has those."""
         if self._request.kind == "unittest":
-            return [item for item in arguments if item in ("-v", "-q", "-b")]
-        return [
-            item
-            for item in arguments
-            if item.startswith("-") or not os.path.exists(os.path.join(self._request.workdir, item.partition("::")[0]))
-        ]
+            return [item for item in self._request.arguments if item in ("-v", "-q", "-b")]
+        return list(self._request.arguments)
