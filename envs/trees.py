@@ -196,7 +196,7 @@ class Tree:
         how = ("--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
         prefixes = ("--src-prefix=a/", "--dst-prefix=b/")
         return git.run(
-            "diff-index", "-p", *how, *prefixes, "--cached", before, "--", *sorted(paths), env=index
+            "diff-index", "-p", *how, *prefixes, "--cached", before, "--", *sorted(files), env=index
         ).decode()
 
     @contextmanager
