@@ -22,6 +22,7 @@ from sandbox.values import Availability, SandboxSpec
 PREFIX = "winnow-host-"
 """Name of the temporary folders, followed by random letters; `OWNER` inside says whose it is."""
 OWNER = "owner.json"
+PARTS = ("work", "tmp", "home")
 
 
 class HostProvider:
@@ -53,7 +54,7 @@ class HostProvider:
         try:
             with room_on_disk():
                 (folder / OWNER).write_text(me().model_dump_json(), "utf-8")
-                for name in ("work", "tmp", "home"):
+                for name in PARTS:
                     (folder / name).mkdir()
             workdir = str(folder / "work")
             config = configuration(
@@ -70,4 +71,11 @@ class HostProvider:
             with running(self.kind, argv, workdir=workdir, env=env, explain=SandboxUnavailable) as sandbox:
                 yield sandbox
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Delete a machine's folder; what says whose it is goes last, so that half a removal is still litter with a name."""
+    for name in PARTS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -87,6 +87,8 @@ def main() -> None:
         if config["remove"]:
             import shutil  # noqa: PLC0415  (see files.unpack)
 
+            for name in os.listdir(config["remove"]):  # folders first: a file beside them says whose they are
+                shutil.rmtree(os.path.join(config["remove"], name), ignore_errors=True)
             shutil.rmtree(config["remove"], ignore_errors=True)
 
 

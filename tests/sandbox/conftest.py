@@ -71,8 +71,8 @@ def docker_kind(get_kind: Callable[[str], Kind]) -> Kind:
 
 
 @pytest.fixture
-def in_a_process() -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
-    """Runs Python source in a process of its own, from the repository's root; killed at the end."""
+def in_a_process(tmp_path: Path) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
+    """Runs Python source in a process of its own, with the test's folder for temporary files; killed at the end."""
     started = []
 
     def start(source: str) -> "subprocess.Popen[str]":
@@ -81,7 +81,7 @@ def in_a_process() -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
-            env={"PATH": os.environ["PATH"]},
+            env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
         )
         started.append(process)
         return process
