@@ -5,7 +5,7 @@ test imports is no reason to install whatever somebody has registered under it.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 IMPORTED = {
     name.partition("=")[0]: name.rpartition("=")[2]
@@ -63,12 +63,19 @@ def undeclared(texts: Mapping[str, str], own: Iterable[str], declared: Iterable[
     mine, known = set(own), set(declared)
     found: dict[str, None] = {}
     for path, text in texts.items():
-        for module in (
-            re.findall(r"^\s*(?:from|import)\s+([A-Za-z_]\w*)", text, re.MULTILINE) if path.endswith(".py") else ()
-        ):
+        for module in imported(text) if path.endswith(".py") else ():
             if module in IMPORTED and module not in mine:
                 found[IMPORTED[module]] = None
         for pattern, distribution in USED if path.endswith(".py") else CONFIGURED:
             if re.search(pattern, text, re.MULTILINE):
                 found[distribution] = None
     return tuple(name for name in found if re.sub(r"[-_.]+", "-", name).lower() not in known)
+
+
+def imported(text: str, indent: str = r"\s*") -> Iterator[str]:
+    """Yield the top-level modules that a source imports; `indent` may be empty for those at its outermost level."""
+    for match in re.finditer(rf"^{indent}(?:from\s+([A-Za-z_]\w*)|import\s+([\w., \t]+))", text, re.MULTILINE):
+        if match[1]:
+            yield match[1]
+        for name in (match[2] or "").split(","):
+            yield name.strip().partition(".")[0].partition(" ")[0]

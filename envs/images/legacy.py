@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from email.parser import HeaderParser
 from typing import Any
 
-from envs.images.pyproject import TESTING, Wants, load, strings, table
+from envs.images.pyproject import TESTING, Wants, load, strings, table, unique
 
 TEST_FILE = re.compile(
     r"(.*/)?((unit|py)?tests?|testing)[-_.]?(requirements?|reqs|deps)\.(txt|in|pip)|"
@@ -19,6 +19,11 @@ DEV_FILE = re.compile(
     r"(requirements?|reqs|deps|dependencies)[-_./]?(dev|development|develop)\.(txt|in|pip)"
 )
 MAIN_FILE = re.compile(r"requirements?\.(txt|in|pip)|requirements?/(base|main|default|prod|requirements)\.(txt|in|pip)")
+
+
+WIDE_FACTOR = re.compile(r"py(3[\d{},]*|\{3[^}]*\})?|tests?|unit|default|pytest")
+"""Factors of tox that an ordinary run of the tests has."""
+OWN_EXTRAS = re.compile(r"(?:-e\s*)?\.\[([\w, -]+)\]")
 
 
 def ini(text: str) -> configparser.RawConfigParser:
@@ -110,18 +115,17 @@ def tox(files: Mapping[str, str]) -> Wants:
         load(files["tox.toml"]) if "tox.toml" in files else table(load(files.get("pyproject.toml", "")), "tool", "tox")
     )
     env = {**table(data, "env_run_base"), **table(data, "testenv")}
-    found = Wants(strings(env.get("extras")), tuple(line for line in strings(env.get("deps")) if "{" not in line))
+    extras, lines = [*strings(env.get("extras"))], [_unconditional(line) for line in strings(env.get("deps"))]
     legacy = table(load(files.get("pyproject.toml", "")), "tool", "tox").get("legacy_tox_ini")
     for text in (files.get("tox.ini", ""), files.get("setup.cfg", ""), legacy if isinstance(legacy, str) else ""):
         parser = ini(text)
-        for prefix in ("", "tox:"):
-            section = f"{prefix}testenv"
-            extras = re.split(r"[\s,]+", option(parser, section, "extras").strip())
-            lines = (_unconditional(line) for line in _expand(parser, option(parser, section, "deps"), 5))
-            found += Wants(
-                tuple(name for name in extras if re.fullmatch(r"[\w-]+", name)), tuple(line for line in lines if line)
-            )
-    return found
+        for section in ("testenv", "tox:testenv"):
+            extras += re.findall(r"[\w-]+", option(parser, section, "extras"))
+            lines += [_unconditional(line) for line in _expand(parser, option(parser, section, "deps"), 5)]
+    for line in lines:
+        own = OWN_EXTRAS.fullmatch(line)
+        extras += re.findall(r"[\w-]+", own[1]) if own else []
+    return Wants(unique(extras), unique([line for line in lines if line and not OWN_EXTRAS.fullmatch(line)]))
 
 
 def _expand(parser: configparser.RawConfigParser, text: str, depth: int) -> Iterator[str]:
@@ -138,13 +142,10 @@ def _unconditional(line: str) -> str:
     """Return the requirement of a line without its factors, where they only ask for a Python 3; otherwise nothing."""
     factors, separator, rest = line.partition(": ")
     if separator and re.fullmatch(r"[\w!.,{}-]+", factors):
-        line = (
-            rest.strip()
-            if all(re.fullmatch(r"py(3\d*|\{3.*\})?|tests?|unit|default|pytest", f) for f in factors.split(","))
-            else ""
-        )
+        choices = re.split(r",(?![^{]*\})", factors)
+        line = rest.strip() if all(WIDE_FACTOR.fullmatch(choice) for choice in choices) else ""
     line = line.replace("{toxinidir}/", "")
-    return "" if re.search(r"[{}]|^(-e|-c|\.|/)", line) else line
+    return "" if re.search(r"[{}]|^(-e|-c|\.|/)", line) and not OWN_EXTRAS.fullmatch(line) else line
 
 
 def environment_yml(text: str) -> Wants:

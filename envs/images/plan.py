@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from envs.images.hints import imported
 from envs.images.recipe import METADATA, Recipe
 from envs.images.request import ImageRequest
 from envs.images.tree import Tree
@@ -93,7 +94,7 @@ def first_imports(tree: Tree, recipe: Recipe) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for path, text in tree.files.items():
         if path.rpartition("/")[2] == "conftest.py":
-            for module in re.findall(r"^(?:from|import)\s+([A-Za-z_]\w*)", text, re.MULTILINE):
+            for module in imported(text, indent=""):
                 if module not in own:
                     found[module] = None
     return tuple(found)

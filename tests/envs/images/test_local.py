@@ -1,0 +1,199 @@
+"""Environments on machines without images: built, kept, adopted; with real installations."""
+
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from envs.errors import ImageBuildFailed
+from envs.images import ImageRequest, prepare_image
+from envs.suite import find_suite, run_suite
+from envs.values import Image, Outcome, Snapshot
+from envs.workspace import open_workspace
+from sandbox.choose import choose
+from sandbox.port import SandboxProvider
+from sandbox.values import SandboxSpec
+
+Make = Callable[..., Snapshot]
+
+PROJECT = {
+    "pyproject.toml": "[build-system]\nrequires=['setuptools']\nbuild-backend='setuptools.build_meta'\n"
+    "[project]\nname='tiny-thing'\nversion='1'\noptional-dependencies={test=['pytest', 'iniconfig', 'there-is-no-such-thing-x']}\n"
+    "scripts={tiny='tiny_thing:main'}\n[tool.setuptools.packages.find]\nwhere=['src']\n",
+    "setup.py": "from setuptools import setup\nopen('src/tiny_thing/_generated.py', 'w').write('X = 1')\nsetup()\n",
+    "src/tiny_thing/__init__.py": "from tiny_thing._generated import X\ndef main(): print('tiny', X)\n",
+    "tests/test_tiny.py": "import iniconfig, subprocess, tiny_thing\ndef test_x(): assert tiny_thing.X == 1\n"
+    "def test_place(): import os; assert tiny_thing.__file__.startswith(os.getcwd())\n"
+    "def test_tool(): assert subprocess.check_output(['tiny'], cwd='/') == b'tiny 1\\n'\n",
+}
+
+
+def kinds() -> list[object]:
+    confined = [pytest.param(kind, marks=pytest.mark.confined) for kind in ("bubblewrap", "unshare")]
+    return ["host", *confined]
+
+
+@pytest.fixture(params=kinds())
+def provider(request: pytest.FixtureRequest) -> SandboxProvider:
+    found = choose(request.param)
+    if not found.check().available:
+        pytest.skip(f"no {request.param} here: {found.check().detail}")
+    return found
+
+
+class Prepare:
+    def __init__(self, provider: SandboxProvider, cache: Path, variables: dict[str, str]) -> None:
+        self.provider, self.cache, self.variables = provider, cache, variables
+        self.log: list[str] = []
+
+    def __call__(self, snapshot: Snapshot, **wishes: object) -> Image:
+        self.log.clear()
+        request = ImageRequest.model_validate({"pass_env": self.variables, "network": False, **wishes})
+        return prepare_image(
+            request, snapshot, provider=self.provider, cache=self.cache, run_id="t", log=self.log.append
+        )
+
+    def run(self, image: Image, snapshot: Snapshot) -> dict[str, str]:
+        with open_workspace(self.provider, image, snapshot, limits=SandboxSpec(), run_id="t") as workspace:
+            suite = find_suite(workspace, image, command=None, failing=(), paths=())
+            report = run_suite(workspace.box, suite)
+            assert report.status == "ran", report.log_tail
+            assert workspace.diff().is_empty
+            return {name.rpartition("::")[2]: outcome.value for name, outcome in report.outcomes.items()}
+
+
+@pytest.fixture
+def prepare(provider: SandboxProvider, cache: Path, wheels: dict[str, str]) -> Prepare:
+    return Prepare(provider, cache, wheels)
+
+
+@pytest.fixture
+def on_host(cache: Path, wheels: dict[str, str]) -> Prepare:
+    return Prepare(choose("host"), cache, wheels)
+
+
+@pytest.mark.slow
+def test_an_environment_is_built_once(prepare: Prepare, make: Make) -> None:
+    snapshot = make(PROJECT)
+    image = prepare(snapshot)
+    assert prepare.run(image, snapshot) == {"test_x": "passed", "test_place": "passed", "test_tool": "passed"}
+    assert "there-is-no-such-thing-x" in image.note
+    assert not Path(snapshot.origin, "src/tiny_thing/_generated.py").exists()
+
+    assert prepare(snapshot) == image
+    assert not prepare.log
+    changed = make(
+        {"src/tiny_thing/new.py": "", "tests/test_tiny.py": PROJECT["tests/test_tiny.py"] + "def test_y(): assert 0\n"}
+    )
+    assert prepare(changed) == image
+    assert prepare.run(image, changed)["test_y"] == "failed"
+
+    mark = prepare.cache / "envs" / image.digest / ".complete"
+    mark.unlink()
+    assert prepare(snapshot) == image
+    assert prepare.log
+    other = make({"pyproject.toml": PROJECT["pyproject.toml"] + "# another\n"})
+    assert prepare(other).digest != image.digest
+
+
+@pytest.mark.slow
+def test_plain_scripts_and_own_commands(on_host: Prepare, make: Make) -> None:
+    files = {
+        "main.py": "import iniconfig\nX = 1\n",
+        "requirements.txt": "iniconfig\n",
+        "test_main.py": "import main\ndef test_x(): assert main.X\n",
+    }
+    snapshot = make(files)
+    assert on_host.run(on_host(snapshot), snapshot) == {"test_x": "passed"}
+    built = on_host(snapshot, setup=("pip install iniconfig", "echo 'Y = 1' > made.py"))
+    snapshot = make({"test_main.py": "import main, made\ndef test_x(): assert made.Y\n"})
+    assert on_host.run(built, snapshot) == {"test_x": "passed"}
+    with pytest.raises(ImageBuildFailed, match="exit 3") as caught:
+        on_host(snapshot, setup=("echo so far && exit 3",))
+    assert caught.value.hint
+    assert "so far" in caught.value.log_tail
+
+
+@pytest.mark.slow
+def test_a_project_that_cannot_be_imported(on_host: Prepare, make: Make) -> None:
+    broken = {**PROJECT, "src/tiny_thing/__init__.py": "import not_there_at_all\n"}
+    with pytest.raises(ImageBuildFailed, match="not_there_at_all") as caught:
+        on_host(make(broken))
+    assert caught.value.hint
+
+
+def environment(folder: Path, *, pytest_too: bool = True) -> None:
+    """Make an environment that sees the packages of the one that runs this."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    if pytest_too:
+        packages = next(folder.glob("lib/python*/site-packages"))
+        (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+
+def test_the_users_own_environment_is_taken_when_it_can_run_the_tests(on_host: Prepare, make: Make) -> None:
+    files = {
+        "tiny.py": "X = 1\n",
+        "tests/test_tiny.py": "import tiny\ndef test_x(): assert tiny.X\n",
+        "pyproject.toml": "[project]\nname='tiny'",
+    }
+    snapshot = make({**files, ".gitignore": ".venv\n"})
+    environment(Path(snapshot.origin, ".venv"))
+    image = on_host(snapshot)
+    assert image.python == f"{snapshot.origin}/.venv/bin/python"
+    assert on_host.run(image, snapshot) == {"test_x": "passed"}
+    active = Path(snapshot.origin).parent / "elsewhere"
+    Path(snapshot.origin, ".venv").rename(active)
+    assert on_host(snapshot, virtual_env=str(active)).python == f"{active}/bin/python"
+    assert on_host(snapshot, python=str(active / "bin/python")).python == f"{active}/bin/python"
+
+
+@pytest.mark.slow
+def test_an_environment_that_cannot_run_them_is_passed_over_and_why_is_said(on_host: Prepare, make: Make) -> None:
+    files = {"tiny.py": "", "conftest.py": "import not_there", "test_tiny.py": "def test_x(): pass\n"}
+    snapshot = make(files)
+    environment(Path(snapshot.origin, ".venv"), pytest_too=False)
+    environment(Path(snapshot.origin, "venv"))
+    image = on_host(snapshot)
+    assert "/envs/" in image.python
+    assert any("/.venv is not used: pytest" in line for line in on_host.log)
+    assert any("/venv is not used: it lacks not_there" in line for line in on_host.log)
+
+
+@pytest.mark.confined
+@pytest.mark.parametrize("kind", ["bubblewrap", "unshare"])
+def test_the_users_own_environment_lies_in_the_confined_tree(kind: str, cache: Path, make: Make) -> None:
+    prepare = Prepare(choose(kind), cache, {})
+    if not prepare.provider.check().available:
+        pytest.skip(f"no {kind} here")
+    files = {
+        "tiny.py": "X = 1\n",
+        "test_tiny.py": "import tiny\ndef test_x(): assert tiny.X\n",
+        "pyproject.toml": "[project]\nname='tiny'",
+    }
+    snapshot = make(files)
+    folder = Path(snapshot.origin, ".venv")
+    environment(folder, pytest_too=False)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    for name in ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"):
+        (packages / name).symlink_to(Path(sysconfig.get_path("purelib"), name))
+        subprocess.run(["cp", "-rL", str(packages / name), str(packages / f"{name}.copy")], check=True)
+        (packages / name).unlink()
+        (packages / f"{name}.copy").rename(packages / name)
+    image = prepare(snapshot)
+    assert image.python == f"{folder}/bin/python"
+    assert prepare.run(image, snapshot) == {"test_x": "passed"}
+    with open_workspace(prepare.provider, image, snapshot, limits=SandboxSpec(), run_id="t") as workspace:
+        workspace.write("tiny.py", b"X = 0\n")
+        suite = find_suite(workspace, image, command=None, failing=(), paths=())
+        assert run_suite(workspace.box, suite).outcomes["test_tiny.py::test_x"] is Outcome.FAILED
+        workspace.reset()
+        assert workspace.diff().is_empty
+        assert run_suite(workspace.box, suite).outcomes["test_tiny.py::test_x"] is Outcome.PASSED
+
+
+def test_images_need_docker(on_host: Prepare, make: Make) -> None:
+    with pytest.raises(ImageBuildFailed, match="Docker"):
+        on_host(make({"a.py": ""}), image="x")
