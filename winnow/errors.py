@@ -21,8 +21,24 @@
 
 from enum import IntEnum
 
-from envs.errors import ImageBuildFailed, IssueUnusable, PatchRejected, RepositoryUnusable, SuiteUnusable, TaskError
-from sandbox.errors import DiskFull, ImageUnavailable, SandboxError, SandboxLost, SandboxUnavailable, WinnowError
+from envs.errors import (
+    ImageBuildFailed,
+    IssueUnusable,
+    PatchRejected,
+    RepositoryUnusable,
+    SuiteUnusable,
+    TaskError,
+    Undeliverable,
+)
+from sandbox.errors import (
+    BuildFailed,
+    DiskFull,
+    ImageUnavailable,
+    SandboxError,
+    SandboxLost,
+    SandboxUnavailable,
+    WinnowError,
+)
 
 
 class SettingsError(WinnowError):
@@ -71,6 +87,8 @@ _CODES: tuple[tuple[type[WinnowError], Exit], ...] = (
     (SuiteUnusable, Exit.SUITE),
     (ImageBuildFailed, Exit.ENVIRONMENT),
     (PatchRejected, Exit.DELIVERY),
+    (Undeliverable, Exit.DELIVERY),
+    (BuildFailed, Exit.ENVIRONMENT),
     (TaskError, Exit.REPOSITORY),
     (ImageUnavailable, Exit.NO_IMAGE),
     (SandboxUnavailable, Exit.NO_SANDBOX),

@@ -223,6 +223,9 @@ def variable(context: UnitContext, node: ast.AST) -> Iterator[Change]:
             scored.append((0.7 * strength * (1.0 if called or name.isupper() == node.id.isupper() else 0.5), name))
     for position, (weight, name) in enumerate(sorted(scored, key=lambda item: (-item[0], item[1]))[:16]):
         yield replace(context, node, name, rank(weight, position))
+    for base in context.locals_at(node.lineno):
+        if base != context.self_name and node.id in context.file.attributes.get(base, {}) and not called:
+            yield replace(context, node, f"{base}.{node.id}", 0.8)
     if context.self_name and node.id in context.members and not called:
         yield replace(context, node, f"{context.self_name}.{node.id}", 1.0)
     if context.self_name and called and context.members.get(node.id):
@@ -249,8 +252,8 @@ def attribute(context: UnitContext, node: ast.AST) -> Iterator[Change]:
     end = context.source.span(node)[1]
     for position, (name, weight) in enumerate(sorted(scored.items(), key=lambda item: (-item[1], item[0]))[:16]):
         yield end - len(node.attr.encode()), end, name, rank(weight * (1.5 if name in context.cues else 1.0), position)
-    if isinstance(node.ctx, ast.Load) and base and base == context.self_name and node.attr in context.stored:
-        yield replace(context, node, node.attr, 1.0 * (2.0 if node.attr in context.cues else 1.0))
+    if isinstance(node.ctx, ast.Load) and base and node.attr in context.locals_at(node.lineno):
+        yield replace(context, node, node.attr, 1.2 * (2.0 if node.attr in context.cues else 1.0))
 
 
 @operator("whole", 0.3, ast.Attribute, ast.Subscript, ast.Call)
@@ -272,6 +275,33 @@ def whole(context: UnitContext, node: ast.AST) -> Iterator[Change]:
             yield replace(context, node, context.source.seg(value), 0.7)
         if isinstance(node, ast.Attribute) and not (isinstance(parent, ast.Attribute)):
             yield replace(context, node, f"{context.source.seg(node)}()", 0.5)
+
+
+@operator("donor", 0.3, ast.Attribute, ast.Subscript, ast.Call)
+def donor(context: UnitContext, node: ast.AST) -> Iterator[Change]:
+    """A variable in scope, or another such expression of the same function, in place of a compound one."""
+    parent = context.source.parents.get(node)
+    called = isinstance(parent, ast.Call) and node is parent.func
+    whole_statement = isinstance(parent, ast.Expr)
+    stored = isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del))
+    if called or whole_statement or stored or in_fstring(context.source, node):
+        return
+    line, own = cast(ast.expr, node).lineno, context.source.seg(node)
+    names = [name for name in context.locals_at(line) if name not in (context.self_name, own)]
+    for position, name in enumerate(
+        sorted(names, key=lambda name: (name not in context.cues, -alike(name, own), name))[:8]
+    ):
+        yield replace(context, node, name, rank(1.0, position))
+    others = dict.fromkeys(
+        context.source.seg(other)
+        for other in ast.walk(context.unit.node)
+        if isinstance(other, type(node)) and isinstance(getattr(other, "ctx", ast.Load()), ast.Load)
+    )
+    near = sorted(
+        (text for text in others if text != own and len(text) < 60), key=lambda text: (-alike(text, own), text)
+    )
+    for position, text in enumerate(near[:5]):
+        yield replace(context, node, text, rank(0.6, position))
 
 
 @operator("exception", 0.8, ast.Name)
