@@ -118,6 +118,6 @@ def test_every_error_has_an_exit_code() -> None:
             yield child
             yield from below(child)
 
-    coded = {kind: exit_code(kind("x")) for kind in below(WinnowError)}
+    coded = {kind: exit_code(kind.__new__(kind)) for kind in below(WinnowError)}
     assert all(code is not Exit.DEFECT for code in coded.values()), coded
     assert coded[SandboxError] is Exit.SANDBOX_LOST
