@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from envs.images.tree import Tree
 
 FORMAT = 2
 """Raised when environments that were built before must not be taken any more."""
-RUNNER = "pytest"
 
 
 def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str) -> dict[str, Any]:
@@ -32,7 +30,7 @@ def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str) -> dict[
         "dependencies": recipe.dependencies,
         "requirements": recipe.requirements,
         "hints": recipe.hints,
-        "runner": [] if any(_is_runner(line) for line in recipe.requirements) else [RUNNER],
+        "runner": [recipe.runner] if recipe.runner else [],
         "env": dict(recipe.version_env),
         "setup": request.setup,
         "untracked": untracked,
@@ -98,7 +96,3 @@ def first_imports(tree: Tree, recipe: Recipe) -> tuple[str, ...]:
                 if module not in own:
                     found[module] = None
     return tuple(found)
-
-
-def _is_runner(line: str) -> bool:
-    return bool(re.match(r"pytest\s*([\[<>=!~;@].*)?$", line))

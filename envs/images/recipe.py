@@ -29,6 +29,7 @@ from envs.images.legacy import (
     tox,
 )
 from envs.images.pyproject import DEVELOPMENT, TESTING, Wants, load, poetry_requirement, strings, table, wants
+from envs.images.runner import find_runner
 from sandbox.values import Value
 
 Version = tuple[int, int]
@@ -66,6 +67,8 @@ class Recipe(Value):
     """What the tests need, as lines of a requirements file; `-r FILE` is relative to the tree."""
     hints: tuple[str, ...] = ()
     """Distributions that the tests use and nobody names: wanted, but nothing depends on them."""
+    runner: str | None = "pytest"
+    """The pytest to install; None: the project bounds it itself."""
     requires_python: str = ""
     """A specifier such as `>=3.9`; empty: anything."""
     declared: tuple[Version, ...] = ()
@@ -113,6 +116,7 @@ def make_recipe(files: Mapping[str, str], paths: Set[str], *, version: str | Non
             *(("setuptools<81",) if "setup.py" in files else ()),
             *undeclared(tests, (*layout.modules, *_helpers(paths)), declared),
         ),
+        runner=find_runner(tests, wanted.requirements),
         requires_python=_requires_python(files, info),
         declared=_declared(files, info),
         pinned=_pinned(files),

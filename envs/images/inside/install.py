@@ -21,13 +21,6 @@ NO_COMPILER = re.compile(
     r"command '\S*(cc|gcc|g\+\+|clang)' failed|No such file or directory: '\S*(cc|gcc|g\+\+)'|Python\.h: No such|Unknown compiler"
 )
 MAX_RETRIES = 6
-OLDER_RUNNERS = ("pytest<9", "pytest<8", "pytest<7")
-PYTEST_MOVED_ON = re.compile(
-    r"PluginValidationError|PytestRemovedIn\d|cannot import name '\w+' from '_?pytest|module '_?pytest[\w.]*' has no attribute"
-    r"|No module named '(_pytest|py\._|py\.path)|unknown hook|nose-style setup"
-)
-"""What pytest says of tests that were written for an older one."""
-COLLECT_SECONDS = 300
 
 
 class Installer:
@@ -114,32 +107,11 @@ class Installer:
                 if name == line or not name or not self.pip(name):
                     self.leave_out([line], reason)
 
-    def older_runner(self) -> None:
-        """Step back to the pytest of the project's time when the newest refuses its conftest files or plugins."""
-        for bound in OLDER_RUNNERS:
-            if not PYTEST_MOVED_ON.search(collected()):
-                return
-            say("this pytest is too new for the project's tests")
-            if not self.pip(bound):
-                return
-
     def leave_out(self, lines: List[str], reason: str) -> None:
         """Note requirements that cannot be had."""
         for line in lines:
             say("left out: %s (%s)" % (line, reason))
             self.left_out.append(line)
-
-
-def collected() -> str:
-    """Return what pytest prints when it collects the tests; empty where it is not there or takes too long."""
-    argv = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
-    try:
-        done = subprocess.run(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=COLLECT_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return ""
-    return "" if done.returncode == 0 else done.stdout.decode("utf-8", "replace")
 
 
 def say(text: str) -> None:
@@ -246,8 +218,6 @@ def main(plan_path: str) -> int:
             installer.group(plan["runner"])
     elif not installer.everything():
         error = installer.in_steps()
-    if error is None and not plan["setup"]:
-        installer.older_runner()
     if plan["untracked"]:
         keep_untracked(plan["untracked"])
     sys.stdout.write("\n" + json.dumps({"error": error, "left_out": installer.left_out}) + "\n")
