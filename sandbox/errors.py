@@ -3,7 +3,8 @@
 WinnowError                 everything that Winnow raises on purpose; `hint` says what to do about it
 └── SandboxError            the machine is at fault, never the command that ran on it
     ├── SandboxUnavailable  no machine of this kind can be had here (no daemon, no kernel support)
-    ├── ImageUnavailable    the named image does not exist or cannot be pulled
+    ├── ImageUnavailable    the named image does not exist, cannot be pulled, or cannot run our supervisor
+    ├── BuildFailed         an image could not be built; `log` holds the end of what the builder printed
     ├── SandboxLost         the machine died under us (daemon stopped, container removed, supervisor gone)
     └── DiskFull            the sandbox, or the disk that holds it, has no room left
 
@@ -32,7 +33,19 @@ class SandboxUnavailable(SandboxError):
 
 
 class ImageUnavailable(SandboxError):
-    """The named image does not exist or cannot be pulled."""
+    """The named image does not exist, cannot be pulled, or cannot run our supervisor."""
+
+
+class BuildFailed(SandboxError):
+    """An image could not be built.
+
+    Attributes:
+        log: the end of what the builder printed.
+    """
+
+    def __init__(self, message: str, *, log: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.log = log
 
 
 class SandboxLost(SandboxError):

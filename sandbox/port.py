@@ -24,6 +24,10 @@ class Sandbox(Protocol):
     def id(self) -> str:
         """Unique name: the container's id, or one of our making."""
 
+    @property
+    def workdir(self) -> str:
+        """Absolute path of the work tree inside: `spec.workdir`, except on the host, where it is a folder of its own."""
+
     def exec(
         self,
         argv: Sequence[str],

@@ -19,7 +19,7 @@ class SandboxSpec(Value):
     workdir: str = "/work"
     """Absolute path of the work tree inside; empty and writable when the sandbox opens."""
     env: Mapping[str, str] = Field(default_factory=dict)
-    """Variables of every command, on top of PATH, HOME, LANG, TMPDIR and TERM=dumb. The caller's environment never enters."""
+    """Variables of every command, over PATH, HOME, USER, LOGNAME, LANG, TMPDIR and TERM=dumb. The caller's environment never enters."""
     network: bool = False
     """False: no interface but loopback."""
     cpus: float = Field(default=1.0, gt=0)

@@ -1,0 +1,1 @@
+"""Docker: the one place that imports its library."""
