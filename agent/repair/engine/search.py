@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gc
 import importlib
+import itertools
 import os
 import re
 import warnings
@@ -22,9 +23,14 @@ from .runner import FAILED, PASSED, Runner
 from .score import Scorer
 from .state import StateGuard, Tree
 from .swap import LiveFunctions, Swap, Unit, body_swap, default_swap, identity
+from .tracing import CodeKey
 
 _RETRIES = 16
 """Candidates that ran out of time and are tried again with more, when nothing was found; a quarter of that when something was."""
+
+
+_AGAIN = 60
+"""Tests that fail by the short way and get the long one."""
 
 
 class Hopeless(Exception):
@@ -43,6 +49,8 @@ class Search:
         self._guard = StateGuard(self._project.ours, self._project.workdir)
         self.tried = 0
         self.plausible = 0
+        self.search_cpu_s = 0.0
+        """Spent on compiling and first evaluation, slow candidates included."""
 
     def run(self) -> str:
         """Search. Raises `Hopeless`."""
@@ -71,6 +79,8 @@ class Search:
             raise Hopeless("the failing tests run no function of the work tree")
         near = _nearest(self._runner, named)[: self._request.max_tests]
         passing = observations(near, observe(self._runner, self._project, near, full, touched))
+        passing, more = self._again(passing, full, touched)
+        full |= more
         covering = [item for item in passing if item.outcome == PASSED and item.lines]
         order = [item.test for item in failing] + [item.test for item in covering]
         replayed = replay(self._runner, order, full, self._guard)
@@ -101,6 +111,17 @@ class Search:
             cpu_s=round(cpu_seconds(), 3),
         )
         return baseline
+
+    def _again(
+        self, passing: list[Observation], full: frozenset[str], touched: set[CodeKey]
+    ) -> tuple[list[Observation], frozenset[str]]:
+        """Tests that did not pass by the short way get the long one, and keep it if they pass so."""
+        others = [item.test for item in passing if item.outcome == FAILED and item.test not in full][:_AGAIN]
+        if not others:
+            return passing, frozenset()
+        long = observations(others, observe(self._runner, self._project, others, frozenset(others), touched))
+        better = {item.test: item for item in long if item.outcome == PASSED}
+        return [better.get(item.test, item) for item in passing], frozenset(better)
 
     def _failing(
         self, named: Sequence[str], full: frozenset[str]
@@ -174,20 +195,17 @@ class Search:
         self, candidates: list[Candidate], live: LiveFunctions, judge: Judge, confirmer: Confirmer, scorer: Scorer
     ) -> str:
         """Evaluate in batches until something stops it; then the slow ones again."""
-        started = cpu_seconds()
         slow: list[tuple[int, Candidate, Swap]] = []
         stream = self._compiled(candidates, live)
         reason = "exhausted"
         while True:
-            batch: list[tuple[int, Candidate, Swap]] = []
-            for item in stream:
-                batch.append(item)
-                if len(batch) == self._request.batch:
-                    break
+            started = cpu_seconds()
+            batch = list(itertools.islice(stream, self._request.batch))
             if not batch:
                 break
             verdicts = judge.judge([swap for _, _, swap in batch])
             self.tried += len(batch)
+            self.search_cpu_s += cpu_seconds() - started
             for item, verdict in zip(batch, verdicts):
                 if verdict.status == "timeout":
                     slow.append(item)
@@ -198,7 +216,7 @@ class Search:
                 tried=self.tried,
                 total=len(candidates),
                 cpu_s=round(cpu_seconds(), 3),
-                search_cpu_s=round(cpu_seconds() - started, 3),
+                search_cpu_s=round(self.search_cpu_s, 3),
             )
             if self._request.cpu_s and cpu_seconds() > self._request.cpu_s:
                 return "cpu"
