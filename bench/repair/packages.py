@@ -32,9 +32,7 @@ class Package:
 DEVELOPMENT = (
     Package("toolz", "1.0.0", "toolz", tests=("toolz",)),
     Package("boltons", "24.1.0", "boltons", needs=("pytest<8",)),
-    Package(
-        "more-itertools", "10.5.0", "more_itertools", kind="unittest", tests=("discover", "-s", "tests", "-t", ".")
-    ),
+    Package("more-itertools", "10.5.0", "more_itertools"),
     Package("cachetools", "5.5.0", "src/cachetools", root="src"),
     Package(
         "cachetools-unittest",
@@ -51,14 +49,6 @@ DEVELOPMENT = (
     Package("humanize", "4.10.0", "src/humanize", root="src", needs=("freezegun", "pytest-cov")),
     Package("parse", "1.20.2", "parse.py"),
     Package("jmespath", "1.0.1", "jmespath"),
-    Package(
-        "pyparsing",
-        "3.1.4",
-        "pyparsing",
-        kind="unittest",
-        tests=("tests.test_unit",),
-        needs=("railroad-diagrams", "jinja2"),
-    ),
     Package("natsort", "8.4.0", "natsort", needs=("hypothesis", "pytest-mock")),
     Package(
         "isodate",

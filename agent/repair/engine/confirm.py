@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,9 +27,11 @@ class Confirmer:
     def __init__(self, request: Request, tree: Tree, baseline: Baseline, passing: Sequence[str]) -> None:
         self._request = request
         self._tree = tree
-        self._tests = [item.test for item in baseline.failing] + list(passing)[:_MAX_TESTS]
+        self._tests = [item.test for item in baseline.failing] + [*passing, *baseline.unsteady][:_MAX_TESTS]
         self._writes = baseline.writes
         self._count = 0
+        self._cache = os.path.join(request.workdir, ".pytest_cache")
+        self._cached = os.path.exists(self._cache)
         self._env = {**os.environ, "PYTHONPYCACHEPREFIX": os.path.join(tempfile.gettempdir(), "bytecode")}  # noqa: TID251  the tests' own
         self._env.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -49,11 +52,11 @@ class Confirmer:
             os.utime(source.path, ns=(before.st_atime_ns, before.st_mtime_ns))
             if self._writes:
                 self._tree.restore()
+            if not self._cached:
+                shutil.rmtree(self._cache, ignore_errors=True)
 
     def _run(self) -> bool:
         command = [sys.executable, "-m", self._request.kind, *self._runner_arguments(), *self._tests]
-        if self._request.kind == "pytest":
-            command += ["-o", f"cache_dir={tempfile.gettempdir()}/cache"]
         with subprocess.Popen(
             command,
             cwd=self._request.workdir,

@@ -11,9 +11,10 @@ import traceback
 from typing import Optional
 
 from .forks import cpu_seconds
+from .ground import Hopeless
 from .request import Events, Request
 from .runner import CollectionFailed, Runner
-from .search import Hopeless, Search
+from .search import Search
 
 
 def main(arguments: list[str]) -> int:

@@ -14,19 +14,10 @@ import pytest
 
 from .runner import FAILED, PASSED, SKIPPED, CollectionFailed, Result, Runner
 
-_SHORT_FIXTURES = {
-    "request",
-    "tmp_path",
-    "tmp_path_factory",
-    "tmpdir",
-    "tmpdir_factory",
-    "monkeypatch",
-    "capsys",
-    "capfd",
-    "recwarn",
-    "mocker",
-}
-"""Fixtures from outside the project that are known to work without the hooks around a test."""
+_FULL_FIXTURES = {"caplog", "subtests", "testdir", "pytester"}
+"""pytest's own fixtures that count on the hooks around a test."""
+_SHORT_FIXTURES = {"mocker"}
+"""Plugins' fixtures that are known not to."""
 _RUN_HOOKS = (
     "pytest_runtest_setup",
     "pytest_runtest_call",
@@ -52,6 +43,7 @@ class PytestRunner:
         self._session = session
         self._state = session._setupstate
         self._reports = reports
+        self._known: tuple[Sequence[str], bool] = ((), False)
         self._items: dict[str, Any] = {}
         for item in session.items:
             self._items.setdefault(item.nodeid, item)
@@ -66,11 +58,13 @@ class PytestRunner:
 
     def _foreign(self, name: str, definitions: Sequence[Any]) -> bool:
         """True for a fixture of a plugin, which may count on hooks that the shortest way leaves out."""
+        if name in _FULL_FIXTURES:
+            return True
         if name in _SHORT_FIXTURES or not definitions:
             return False
         function = getattr(definitions[-1], "func", None)
         code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
-        if code is None or function.__module__ == "_pytest.python":
+        if code is None or function.__module__.startswith("_pytest."):
             return False
         return not os.path.realpath(code.co_filename).startswith(self._root)
 
@@ -99,14 +93,21 @@ class PytestRunner:
     ) -> None:
         """See `Runner`."""
         items = [self._items[name] for name in ids]
+        rest = items[0] if self._shares_nothing(ids) else None
         for position, item in enumerate(items):
-            following = items[position + 1] if position + 1 < len(items) else None
+            following = items[position + 1] if position + 1 < len(items) else rest
             before(item.nodeid)
             result = self._full(item, following) if item.nodeid in full else self._direct(item, following)
             if not after(item.nodeid, result):
-                if following is not None:
-                    self._teardown(item, None)
+                if following is not rest:
+                    self._teardown(item, rest)
                 return
+
+    def _shares_nothing(self, ids: Sequence[str]) -> bool:
+        """True when no fixture outlives a test: then modules and classes need not be taken down for the next round."""
+        if ids is not self._known[0]:
+            self._known = (ids, all(not _outliving(self._items[name]) for name in ids))
+        return self._known[1]
 
     def _full(self, item: Any, following: Any) -> Result:
         """One test by the whole protocol, as the runner itself would."""
@@ -152,8 +153,9 @@ class PytestRunner:
             except TypeError:
                 self._state.teardown_exact(item, following)
         except BaseException as error:
-            if following is None:
-                self._state.stack.clear()
+            if following is not None:
+                self._teardown(item, None)
+            self._state.stack.clear()
             return error
         return None
 
@@ -162,6 +164,22 @@ def _fixtures(item: Any) -> Mapping[str, Sequence[Any]]:
     """Fixture definitions that an item uses, by name."""
     info = getattr(item, "_fixtureinfo", None)
     return getattr(info, "name2fixturedefs", None) or {}
+
+
+def _outliving(item: Any) -> bool:
+    """True when a fixture of an item lives longer than it; the one that pytest makes of an empty `setUpClass` is none."""
+    owner = getattr(item, "cls", None)
+    plain = owner is None or getattr(owner, "setUpClass", None) is None or not _overrides(owner)
+    for name, definitions in _fixtures(item).items():
+        scope = getattr(definitions[-1], "scope", "session") if definitions else "session"
+        if scope != "function" and not (plain and name.startswith("_unittest_setUpClass")):
+            return True
+    return False
+
+
+def _overrides(owner: type) -> bool:
+    names = ("setUpClass", "tearDownClass", "doClassCleanups")
+    return any(name in vars(base) for base in owner.__mro__ if base is not unittest.TestCase for name in names)
 
 
 def _is_conftest(plugin: Any) -> bool:
@@ -268,8 +286,6 @@ def extra_options(scratch: str) -> list[str]:
         "--maxfail=0",
         "-p",
         "no:randomly",
-        "-o",
-        f"cache_dir={scratch}/cache",
         f"--basetemp={scratch}/pytest",
     ]
 

@@ -350,19 +350,17 @@ def test_count():
 def test_order_dependent_suites_get_a_process_for_each_candidate(project, run_engine, plausible):
     code = "import sys\n\ndef twice(n):\n    return n + n + 1\n"
     tests = """
-import sys
+import pytest
 from twice import twice
 
-def test_twice():
-    assert twice(2) == 4
-
-def test_only_once():
-    assert twice(0) in (0, 1)
-    assert not getattr(sys, "_twice_was_here", False)
-    sys._twice_was_here = True
+@pytest.mark.parametrize("box, expected", [([2], 4), ([3], 6), ([0], 0)])
+def test_twice(box, expected):
+    n = box.pop()
+    result = twice(n)
+    assert n == 0 or result == expected
 """
     tree = project({"twice.py": code, "test_twice.py": tests})
-    events = run_engine(tree, ["test_twice.py::test_twice"])
+    events = run_engine(tree, ["test_twice.py::test_twice[box0-4]", "test_twice.py::test_twice[box1-6]"])
     assert events[1]["alone"] is True
     assert code.replace("n + n + 1", "n + n") in plausible(tree, events)
 
@@ -417,3 +415,75 @@ def test_runs_on_other_interpreters(project, run_engine, plausible, version):
     tree = project({"stack.py": STACK, "test_stack.py": UNITTEST})
     events = run_engine(tree, ["test_stack.StackTest.test_parts"], kind="unittest", python=python)
     assert STACK.replace("_items[0]", "_items[-1]") in plausible(tree, events)
+
+
+MODULE = """
+from functools import wraps
+
+LIMIT = 10
+NAMES = {"one": 1, "two": 3}
+_WORDS = []
+
+
+def _word(singular, plural):
+    _WORDS.append((singular, plural + "s"))
+
+
+_word("ox", "oxen")
+
+
+def times(count):
+    def decorate(function):
+        @wraps(function)
+        def inner(*args):
+            return count * function(*args)
+        return inner
+    return decorate
+
+
+class Shape:
+    sides = 3
+
+    def corners(self):
+        return self.sides
+
+
+def number(name):
+    return NAMES[name]
+
+
+def small(n):
+    return n < LIMIT
+
+
+def plural(word):
+    return dict(_WORDS)[word]
+
+
+@times(3)
+def double(n):
+    return n
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "fixed"),
+    [
+        ("assert number('two') == 2 and number('one') == 1", ('"two": 3', '"two": 2')),
+        ("assert small(10) and small(0) and not small(11)", ("LIMIT = 10", "LIMIT = 11")),
+        ("assert Shape().corners() == 4", ("sides = 3", "sides = 4")),
+        ("assert plural('ox') == 'oxen'", ('plural + "s"', "plural")),
+        ("assert double(2) == 4 and double(5) == 10", ("@times(3)", "@times(2)")),
+    ],
+    ids=["table", "constant", "class attribute", "function at import", "decorator"],
+)
+def test_reaches_what_runs_at_import(project, run_engine, plausible, test, fixed):
+    tree = project(
+        {
+            "module.py": MODULE,
+            "other.py": "from module import *\n",
+            "test_module.py": f"from other import *\n\ndef test_it():\n    {test}\n",
+        }
+    )
+    events = run_engine(tree, ["test_module.py::test_it"], max_plausible=60, max_candidates=300)
+    assert MODULE.replace(*fixed) in plausible(tree, events)
