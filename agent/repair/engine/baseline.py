@@ -43,16 +43,14 @@ class Baseline:
     """Tests that need the whole protocol of their runner."""
     cpu: dict[str, float]
     """CPU seconds of each test, untraced."""
+    unsteady: list[str] = field(default_factory=list)
+    """Passing tests that run such code too, but pass only once in a process: for confirmations alone."""
     alone: bool = False
-    """Outcomes depend on what ran before: every candidate needs a process of its own."""
+    """What a test does depends on what ran before: a candidate that fails among others may pass in a process of its own."""
     writes: bool = False
     """Tests write in the tree."""
     dropped: list[str] = field(default_factory=list)
     """Tests named as failing that do not fail, or not always."""
-    imported: list[str] = field(default_factory=list)
-    """Modules that tests import late."""
-    hot: list[int] = field(default_factory=list)
-    """Places of the state guard that tests change."""
 
 
 class Project:

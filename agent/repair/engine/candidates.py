@@ -13,7 +13,7 @@ from typing import Iterator, Sequence, Union
 
 from .context import FileContext, UnitContext
 from .edits import Edit
-from .localize import Map, Place
+from .localize import Place
 from .operators import arithmetic, calls, insertions, logic, statements, values
 from .operators.kit import REGISTER, Operator
 from .source import Source, header_end
@@ -29,6 +29,9 @@ _FADE = 0.35
 _STORE_OPERATORS = {"attribute", "swap_arguments"}
 
 
+BODY, DEFAULT, RELOAD = "body", "default", "reload"
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One edit with its place in the order."""
@@ -37,44 +40,55 @@ class Candidate:
     unit: Unit
     suspicion: float
     priority: float
-    default: bool = False
-    """The edit changes a default argument."""
+    how: str
+    """What it takes to try it: exchange the function's code, or a default argument, or execute the module again."""
 
 
-def generate(found: Map, expected: Sequence[Union[str, int, float]], seed: int, variant: int) -> list[Candidate]:
-    """Candidates, most promising first, each text edit once."""
-    files: dict[str, FileContext] = {}
-    priors = _priors(seed, variant)
-    jitter = random.Random(f"{seed}/jitter")  # noqa: S311
-    chosen: dict[tuple[str, int, int, str], Candidate] = {}
-    total = 0
-    for place in found.places[:MAX_UNITS]:
-        source = place.unit.source
-        if source.path not in files:
-            files[source.path] = FileContext(source)
-        context = UnitContext(files[source.path], place.unit, list(expected))
-        families: dict[str, list[tuple[float, Edit, bool]]] = {}
-        for suspicion, edit, default in _edits(context, place):
-            families.setdefault(edit.operator, []).append((suspicion, edit, default))
-        for name in sorted(families):
-            family = sorted(
-                families[name],
-                key=lambda item: (-(item[0] ** 2) * item[1].weight, item[1].start, item[1].end, item[1].text),
-            )
-            for index, (suspicion, edit, default) in enumerate(family):
-                priority = (
-                    suspicion**2 * priors[name] * edit.weight / (1 + index) ** _FADE * (1 + 0.02 * jitter.random())
-                )
-                key = (source.path, edit.start, edit.end, edit.text)
-                if key not in chosen or chosen[key].priority < priority:
-                    chosen[key] = Candidate(edit, place.unit, suspicion, priority, default)
-                total += 1
-        if total > _MAX_EDITS:
-            break
-    return sorted(
-        chosen.values(),
-        key=lambda item: (-item.priority, item.unit.source.path, item.edit.start, item.edit.end, item.edit.text),
-    )
+class Generator:
+    """Makes candidates for one search."""
+
+    def __init__(self, expected: Sequence[Union[str, int, float]], seed: int, variant: int) -> None:
+        self._expected = list(expected)
+        self._files: dict[str, FileContext] = {}
+        self._priors = _priors(seed, variant)
+        self._jitter = random.Random(f"{seed}/jitter")  # noqa: S311
+
+    def generate(self, places: Sequence[Place], reload: bool = False) -> list[Candidate]:
+        """Candidates, most promising first, each text edit once."""
+        chosen: dict[tuple[str, int, int, str], Candidate] = {}
+        total = 0
+        for place in places[:MAX_UNITS]:
+            source = place.unit.source
+            if source.path not in self._files:
+                self._files[source.path] = FileContext(source)
+            context = UnitContext(self._files[source.path], place.unit, self._expected)
+            families: dict[str, list[tuple[float, Edit, bool]]] = {}
+            for suspicion, edit, default in _edits(context, place):
+                families.setdefault(edit.operator, []).append((suspicion, edit, default))
+            for name in sorted(families):
+                total += len(families[name])
+                for candidate in self._ranked(place.unit, name, families[name], reload):
+                    edit = candidate.edit
+                    key = (source.path, edit.start, edit.end, edit.text)
+                    if key not in chosen or chosen[key].priority < candidate.priority:
+                        chosen[key] = candidate
+            if total > _MAX_EDITS:
+                break
+        return sorted(chosen.values(), key=_order)
+
+    def _ranked(
+        self, unit: Unit, name: str, family: list[tuple[float, Edit, bool]], reload: bool
+    ) -> Iterator[Candidate]:
+        """One family in one function: belief falls with every further member."""
+        family.sort(key=lambda item: (-(item[0] ** 2) * item[1].weight, item[1].start, item[1].end, item[1].text))
+        for index, (suspicion, edit, default) in enumerate(family):
+            belief = suspicion**2 * self._priors[name] * edit.weight / (1 + index) ** _FADE
+            how = RELOAD if reload else DEFAULT if default else BODY
+            yield Candidate(edit, unit, suspicion, belief * (1 + 0.02 * self._jitter.random()), how)
+
+
+def _order(item: Candidate) -> tuple[float, str, int, int, str]:
+    return -item.priority, item.unit.source.path, item.edit.start, item.edit.end, item.edit.text
 
 
 def _priors(seed: int, variant: int) -> dict[str, float]:
@@ -91,6 +105,8 @@ def _edits(context: UnitContext, place: Place) -> Iterator[tuple[float, Edit, bo
             table.setdefault(kind, []).append(item)
     for node, line, suspicion in _targets(context.source, place):
         for item in table.get(type(node), ()):
+            if place.unit.expressions_only and item.make.__module__.endswith(("statements", "insertions")):
+                continue
             if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) and item.name not in _STORE_OPERATORS:
                 continue
             for start, end, text, weight in item.make(context, node):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from typing import Sequence
 
 from .baseline import Baseline
@@ -25,8 +27,13 @@ class Confirmer:
     def __init__(self, request: Request, tree: Tree, baseline: Baseline, passing: Sequence[str]) -> None:
         self._request = request
         self._tree = tree
-        self._tests = [item.test for item in baseline.failing] + list(passing)[:_MAX_TESTS]
+        self._tests = [item.test for item in baseline.failing] + [*passing, *baseline.unsteady][:_MAX_TESTS]
         self._writes = baseline.writes
+        self._count = 0
+        self._cache = os.path.join(request.workdir, ".pytest_cache")
+        self._cached = os.path.exists(self._cache)
+        self._env = {**os.environ, "PYTHONPYCACHEPREFIX": os.path.join(tempfile.gettempdir(), "bytecode")}  # noqa: TID251  the tests' own
+        self._env.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def confirms(self, source: Source, edit: Edit) -> bool:
         """True when every test passes with the edit in the file."""
@@ -34,6 +41,10 @@ class Confirmer:
         try:
             with open(source.path, "wb") as file:
                 file.write(edit.apply(source.text))
+            self._count += 1
+            os.utime(
+                source.path, (before.st_atime, before.st_mtime + 2 * self._count)
+            )  # cached bytecode goes by size and second
             return self._run()
         finally:
             with open(source.path, "wb") as file:
@@ -41,12 +52,15 @@ class Confirmer:
             os.utime(source.path, ns=(before.st_atime_ns, before.st_mtime_ns))
             if self._writes:
                 self._tree.restore()
+            if not self._cached:
+                shutil.rmtree(self._cache, ignore_errors=True)
 
     def _run(self) -> bool:
-        command = [sys.executable, "-B", "-m", self._request.kind, *self._runner_arguments(), *self._tests]
+        command = [sys.executable, "-m", self._request.kind, *self._runner_arguments(), *self._tests]
         with subprocess.Popen(
             command,
             cwd=self._request.workdir,
+            env=self._env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -34,7 +34,7 @@ class Judge:
         self._runner = runner
         self._baseline = baseline
         self._guard = guard
-        self._batch = 1 if baseline.alone else batch
+        self._batch = batch
         self._failing = [
             item.test
             for item in sorted(baseline.failing, key=lambda item: (sum(map(len, item.lines.values())), item.test))
@@ -42,8 +42,8 @@ class Judge:
         self._kills: dict[str, int] = {}
         self.passing = _by_relevance(baseline)
 
-    def judge(self, swaps: Sequence[Swap], *, large: bool = False) -> list[Verdict]:
-        """Evaluate candidates, many per child; verdicts in their order."""
+    def judge(self, swaps: Sequence[Swap], *, large: bool = False, alone: bool = False) -> list[Verdict]:
+        """Evaluate candidates, many per child or `alone`; verdicts in their order. `large`: alone, and with more time."""
         order = self._failing + sorted(self.passing, key=lambda test: -self._kills.get(test, 0))
         verdicts: list[Verdict] = []
         factor, extra = _LARGE if large else _SMALL
@@ -53,7 +53,7 @@ class Judge:
         def work(index: int) -> Any:
             return self._one(swaps[index], order, limits)
 
-        for done in forked(len(swaps), work, lambda index: first, batch=1 if large else self._batch):
+        for done in forked(len(swaps), work, lambda index: first, batch=1 if large or alone else self._batch):
             if done.payload is None:
                 verdicts.append(Verdict(done.status))
                 continue
@@ -81,7 +81,7 @@ class Judge:
         self._guard.restore()
         try:
             swap.apply()
-        except ValueError:
+        except Exception:
             return ["failed", "", 0]
         try:
             self._runner.run(order, full=self._baseline.full, before=before, after=after)

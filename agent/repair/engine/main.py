@@ -11,9 +11,10 @@ import traceback
 from typing import Optional
 
 from .forks import cpu_seconds
+from .ground import Hopeless
 from .request import Events, Request
 from .runner import CollectionFailed, Runner
-from .search import Hopeless, Search
+from .search import Search
 
 
 def main(arguments: list[str]) -> int:
@@ -74,7 +75,14 @@ def _search(request: Request, events: Events, scratch: str) -> None:
             reason, detail = "hopeless", str(error)
         except Exception:
             reason, detail = "error", traceback.format_exc()[-2000:]
-        events.emit("done", reason=reason, detail=detail, tried=search.tried, cpu_s=round(cpu_seconds(), 3))
+        events.emit(
+            "done",
+            reason=reason,
+            detail=detail,
+            tried=search.tried,
+            cpu_s=round(cpu_seconds(), 3),
+            search_cpu_s=round(search.search_cpu_s, 3),
+        )
         os._exit(_WELL)
 
     try:

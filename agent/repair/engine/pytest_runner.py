@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.util
+import inspect
 import os
 import unittest
-from typing import Any, Callable, Collection, Optional, Sequence
+from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
+import _pytest.tmpdir
 import pytest
 
 from .runner import FAILED, PASSED, SKIPPED, CollectionFailed, Result, Runner
 
 _FULL_FIXTURES = {"caplog", "subtests", "testdir", "pytester"}
+"""pytest's own fixtures that count on the hooks around a test."""
+_SHORT_FIXTURES = {"mocker"}
+"""Plugins' fixtures that are known not to."""
+_RUN_HOOKS = (
+    "pytest_runtest_setup",
+    "pytest_runtest_call",
+    "pytest_runtest_teardown",
+    "pytest_runtest_protocol",
+    "pytest_runtest_makereport",
+)
 _FULL_MARKERS = ("xfail", "skip", "skipif", "filterwarnings", "flaky")
 _OPTIONAL = {
     "xdist": ["-n0"],
@@ -31,13 +43,30 @@ class PytestRunner:
         self._session = session
         self._state = session._setupstate
         self._reports = reports
+        self._known: tuple[Sequence[str], bool] = ((), False)
         self._items: dict[str, Any] = {}
         for item in session.items:
             self._items.setdefault(item.nodeid, item)
             item.repr_failure = item._repr_failure_py = _brief  # pytest's own rendering costs more than most tests
+        self._results = getattr(_pytest.tmpdir, "tmppath_result_key", None)  # what `tmp_path` looks for when taken down
+        self._root = os.path.join(os.path.realpath(os.getcwd()), "")
+        plugins = [plugin for plugin in session.config.pluginmanager.get_plugins() if _is_conftest(plugin)]
+        self._hooked = any(hasattr(plugin, hook) for plugin in plugins for hook in _RUN_HOOKS)
         self.ids = list(self._items)
         self.files = {name: str(getattr(item, "path", None) or item.fspath) for name, item in self._items.items()}
         self.code_tests = frozenset(name for name, item in self._items.items() if hasattr(item, "dtest"))
+
+    def _foreign(self, name: str, definitions: Sequence[Any]) -> bool:
+        """True for a fixture of a plugin, which may count on hooks that the shortest way leaves out."""
+        if name in _FULL_FIXTURES:
+            return True
+        if name in _SHORT_FIXTURES or not definitions:
+            return False
+        function = getattr(definitions[-1], "func", None)
+        code = getattr(inspect.unwrap(function), "__code__", None) if function is not None else None
+        if code is None or function.__module__.startswith("_pytest."):
+            return False
+        return not os.path.realpath(code.co_filename).startswith(self._root)
 
     def expand(self, name: str) -> list[str]:
         """See `Runner`."""
@@ -48,7 +77,7 @@ class PytestRunner:
     def needs_full(self, test: str) -> bool:
         """See `Runner`."""
         item = self._items[test]
-        if _FULL_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if self._hooked or any(self._foreign(name, found) for name, found in _fixtures(item).items()):
             return True
         if any(item.get_closest_marker(marker) for marker in _FULL_MARKERS):
             return True
@@ -64,14 +93,21 @@ class PytestRunner:
     ) -> None:
         """See `Runner`."""
         items = [self._items[name] for name in ids]
+        rest = items[0] if self._shares_nothing(ids) else None
         for position, item in enumerate(items):
-            following = items[position + 1] if position + 1 < len(items) else None
+            following = items[position + 1] if position + 1 < len(items) else rest
             before(item.nodeid)
             result = self._full(item, following) if item.nodeid in full else self._direct(item, following)
             if not after(item.nodeid, result):
-                if following is not None:
-                    self._teardown(item, None)
+                if following is not rest:
+                    self._teardown(item, rest)
                 return
+
+    def _shares_nothing(self, ids: Sequence[str]) -> bool:
+        """True when no fixture outlives a test: then modules and classes need not be taken down for the next round."""
+        if ids is not self._known[0]:
+            self._known = (ids, all(not _outliving(self._items[name]) for name in ids))
+        return self._known[1]
 
     def _full(self, item: Any, following: Any) -> Result:
         """One test by the whole protocol, as the runner itself would."""
@@ -94,6 +130,8 @@ class PytestRunner:
         if hasattr(item, "_initrequest"):
             item._initrequest()
         item.__dict__.pop("_excinfo", None)
+        if self._results is not None:
+            item.stash[self._results] = {}
         try:
             (getattr(self._state, "setup", None) or self._state.prepare)(item)
             item.runtest()
@@ -115,10 +153,37 @@ class PytestRunner:
             except TypeError:
                 self._state.teardown_exact(item, following)
         except BaseException as error:
-            if following is None:
-                self._state.stack.clear()
+            if following is not None:
+                self._teardown(item, None)
+            self._state.stack.clear()
             return error
         return None
+
+
+def _fixtures(item: Any) -> Mapping[str, Sequence[Any]]:
+    """Fixture definitions that an item uses, by name."""
+    info = getattr(item, "_fixtureinfo", None)
+    return getattr(info, "name2fixturedefs", None) or {}
+
+
+def _outliving(item: Any) -> bool:
+    """True when a fixture of an item lives longer than it; the one that pytest makes of an empty `setUpClass` is none."""
+    owner = getattr(item, "cls", None)
+    plain = owner is None or getattr(owner, "setUpClass", None) is None or not _overrides(owner)
+    for name, definitions in _fixtures(item).items():
+        scope = getattr(definitions[-1], "scope", "session") if definitions else "session"
+        if scope != "function" and not (plain and name.startswith("_unittest_setUpClass")):
+            return True
+    return False
+
+
+def _overrides(owner: type) -> bool:
+    names = ("setUpClass", "tearDownClass", "doClassCleanups")
+    return any(name in vars(base) for base in owner.__mro__ if base is not unittest.TestCase for name in names)
+
+
+def _is_conftest(plugin: Any) -> bool:
+    return os.path.basename(getattr(plugin, "__file__", None) or "") == "conftest.py"
 
 
 def _brief(excinfo: Any, style: Any = None) -> str:
@@ -215,20 +280,21 @@ def _test_files(arguments: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 
 def extra_options(scratch: str) -> list[str]:
-    """Options that keep pytest and its plugins from writing in the tree, stopping early or running elsewhere."""
-    options = [
+    """Options that keep pytest from writing in the tree and from stopping early."""
+    return [
         "-s",
         "--maxfail=0",
         "-p",
         "no:randomly",
-        "-o",
-        f"cache_dir={scratch}/cache",
         f"--basetemp={scratch}/pytest",
     ]
-    for module, extra in _OPTIONAL.items():
-        if importlib.util.find_spec(module) is not None:
-            options += extra
-    return options
+
+
+def _plugin_options() -> list[str]:
+    """Options for the plugins that are installed and will be loaded."""
+    if os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):  # noqa: TID251  pytest's own switch, in the sandbox
+        return []
+    return [option for module, options in _OPTIONAL.items() if importlib.util.find_spec(module) for option in options]
 
 
 def collect(
@@ -237,7 +303,9 @@ def collect(
     """Collect with pytest in this process and call `then`. Raises `CollectionFailed`."""
     plugin = _Takeover(failing, max_files, then)
     try:
-        code = pytest.main([*arguments, *extra_options(scratch)], plugins=[plugin])
+        code = pytest.main([*arguments, *extra_options(scratch), *_plugin_options()], plugins=[plugin])
+        if code == pytest.ExitCode.USAGE_ERROR and not plugin.taken:
+            code = pytest.main([*arguments, *extra_options(scratch)], plugins=[plugin])
     except SystemExit as error:
         raise CollectionFailed(f"pytest left with {error.code}") from error
     if not plugin.taken:

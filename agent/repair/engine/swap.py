@@ -20,6 +20,9 @@ from .tracing import CodeKey, key_of
 class Unit:
     """One function that is not inside another function, with the places it may be edited at."""
 
+    expressions_only = False
+    """Statements are neither moved nor added."""
+
     def __init__(self, source: Source, node: FunctionNode) -> None:
         self.source = source
         self.node = node

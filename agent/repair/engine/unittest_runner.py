@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import sys
@@ -123,15 +124,20 @@ class _Program(unittest.TestProgram):
 
 def collect(arguments: Sequence[str], failing: Sequence[str], then: Callable[[Runner], None]) -> None:
     """Load tests as `python -m unittest` would and call `then`. Raises `CollectionFailed`."""
-    tests: list[Any] = []
-    for names in [list(arguments)] + ([sorted(failing)] if failing else []):
-        try:
-            program = _Program(module=None, argv=["python -m unittest", *names], exit=False)
-            tests += _flat(program.test)
-        except SystemExit as error:
-            raise CollectionFailed(f"unittest left with {error.code}") from error
-        except Exception as error:
-            raise CollectionFailed(f"unittest could not load the tests: {error}") from error
+    try:
+        tests = _load(arguments)
+    except (Exception, SystemExit) as error:
+        raise CollectionFailed(f"unittest could not load the tests: {error}") from error
+    known = {test.id() for test in tests}
+    for name in sorted(failing):
+        if name not in known:
+            with contextlib.suppress(Exception, SystemExit):  # not a name that can be loaded: a doctest, or a mistake
+                tests += _load([name])
     if not tests:
         raise CollectionFailed("unittest found no tests")
     then(UnittestRunner(tests))
+
+
+def _load(arguments: Sequence[str]) -> list[Any]:
+    program = _Program(module=None, argv=["python -m unittest", *arguments], exit=False)
+    return list(_flat(program.test))

@@ -212,13 +212,13 @@ def extend(context: UnitContext, node: ast.AST) -> Iterator[Change]:
     """One more operand, from the names in scope."""
     parent = context.source.parents.get(node)
     value = isinstance(parent, (ast.Assign, ast.Return, ast.AugAssign)) and node is parent.value
-    argument = isinstance(parent, ast.Call) and node in parent.args and isinstance(node, (ast.Name, ast.BinOp))
+    argument = isinstance(parent, ast.Call) and node in parent.args and not isinstance(node, ast.Constant)
     if not value and not argument:
         return
     text = context.source.seg(node)
     if isinstance(node, ast.Constant) and not isinstance(node.value, (str, int, float)):
         return
-    for name in context.locals_at(node.lineno):
+    for name in context.locals_at(node.lineno):  # type: ignore[attr-defined]
         if name in (context.self_name, text):
             continue
         weight = 4.0 if name in context.cues else 1.0
