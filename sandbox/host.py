@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sandbox.errors import SandboxUnavailable
-from sandbox.local import configuration, environment, running, some_cores, supervisor, without_image
+from sandbox.local import configuration, environment, room_on_disk, running, some_cores, supervisor, without_image
 from sandbox.owner import me
 from sandbox.port import Sandbox
 from sandbox.values import Availability, SandboxSpec
@@ -22,6 +22,7 @@ from sandbox.values import Availability, SandboxSpec
 PREFIX = "winnow-host-"
 """Name of the temporary folders, followed by random letters; `OWNER` inside says whose it is."""
 OWNER = "owner.json"
+PARTS = ("work", "tmp", "home")
 
 
 class HostProvider:
@@ -47,11 +48,13 @@ class HostProvider:
     @contextmanager
     def _open(self, spec: SandboxSpec) -> Iterator[Sandbox]:
         without_image(self.kind, spec)
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+        with room_on_disk():
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
         try:
-            (folder / OWNER).write_text(me().model_dump_json(), "utf-8")
-            for name in ("work", "tmp", "home"):
-                (folder / name).mkdir()
+            with room_on_disk():
+                (folder / OWNER).write_text(me().model_dump_json(), "utf-8")
+                for name in PARTS:
+                    (folder / name).mkdir()
             workdir = str(folder / "work")
             config = configuration(
                 spec,
@@ -67,4 +70,11 @@ class HostProvider:
             with running(self.kind, argv, workdir=workdir, env=env, explain=SandboxUnavailable) as sandbox:
                 yield sandbox
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Delete a machine's folder; what says whose it is goes last, so that half a removal is still litter with a name."""
+    for name in PARTS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

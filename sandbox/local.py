@@ -1,5 +1,6 @@
 """What the machines without Docker have in common: a supervisor as our child, spoken to through pipes."""
 
+import errno
 import json
 import os
 import random
@@ -7,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from sandbox.bundle import SUPERVISOR, program
-from sandbox.errors import SandboxLost, SandboxUnavailable
+from sandbox.errors import DiskFull, SandboxLost, SandboxUnavailable
 from sandbox.session import Session
 from sandbox.values import SandboxSpec
 from sandbox.wire import FdWire
@@ -74,6 +75,19 @@ def supervisor(interpreter: Sequence[str], config: Mapping[str, object]) -> list
 
 
 @contextmanager
+def room_on_disk() -> Iterator[None]:
+    """Raise `DiskFull` when the body finds no room for a temporary file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            f"no room left in {tempfile.gettempdir()}", hint="Free space there, or name another folder with TMPDIR."
+        ) from error
+
+
+@contextmanager
 def running(
     kind: str,
     argv: Sequence[str],
@@ -91,7 +105,9 @@ def running(
         env: whole environment of the process.
         explain: turns what was printed on standard error into the reason why no machine came up.
     """
-    with tempfile.TemporaryFile() as errors:
+    with ExitStack() as stack:
+        with room_on_disk():
+            errors = stack.enter_context(tempfile.TemporaryFile())
         process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,

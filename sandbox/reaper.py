@@ -5,7 +5,6 @@ never started, a daemon that was down, a supervisor that was killed too.
 """
 
 import os
-import shutil
 import signal
 import tempfile
 import time
@@ -20,6 +19,7 @@ from sandbox.engine.litter import containers, remove
 from sandbox.engine.places import usual_url
 from sandbox.host import OWNER as OWNER_FILE
 from sandbox.host import PREFIX
+from sandbox.host import remove as remove_folder
 from sandbox.owner import Owner
 
 UNSIGNED_S = 3600
@@ -66,7 +66,7 @@ def _folders() -> list[str]:
         with suppress(OSError):
             if folder.stat().st_uid == os.getuid() and _is_litter(folder):
                 _end_processes(folder)
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_folder(folder)
                 removed.append(f"folder {folder}")
     return removed
 

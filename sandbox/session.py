@@ -5,7 +5,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from sandbox.wire import PIECE, Wire
 
 GRACE = 30.0
 """Seconds that a supervisor may be late: killing a fork bomb, a busy daemon, a machine under load."""
+LONGEST = 1e6
+"""Seconds beyond which a time-out is a mistake: poll(2) counts milliseconds in 32 bits."""
 SLOWEST = 1 << 20
 """Bytes per second below which a transfer counts as stuck."""
 
@@ -24,7 +27,8 @@ SLOWEST = 1 << 20
 class Session:
     """A conversation with one supervisor; implements `Sandbox`.
 
-    Thread safety: one request at a time, under `_lock`. `_fate` is written once, when the machine is lost or closed.
+    Thread safety: one request at a time, under `_lock`. `_fate` is written once, when the machine is lost or closed;
+    `_unanswered` says that the supervisor still owes the last word on a request.
 
     Args:
         id: unique name of the machine.
@@ -39,10 +43,11 @@ class Session:
         self._buffer = bytearray()
         self._lock = threading.Lock()
         self._fate = ""
+        self._unanswered = False
 
     def greet(self, timeout: float) -> None:
         """Wait for the supervisor's hello; raise `SandboxLost` when none comes."""
-        with self._lock:
+        with self._request():
             self._answer(time.monotonic() + timeout, b"H", most=PIECE)
 
     def exec(
@@ -66,7 +71,7 @@ class Session:
             "max_bytes": max_bytes,
             "stream": on_output is not None,
         }
-        with self._lock:
+        with self._request():
             self._send(b"X", meta, stdin)
             deadline = time.monotonic() + timeout + GRACE
             try:
@@ -74,26 +79,27 @@ class Session:
             except SandboxError:
                 raise
             except BaseException:  # the caller's own callback, or Ctrl-C: leave a machine that can be used
-                self._cancel(max_bytes)
+                if self._unanswered:
+                    self._cancel(max_bytes)
                 raise
         kept = head.pop("out_kept")
         return ExecResult(stdout=body[:kept], stderr=body[kept:], **head)
 
     def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
         """See `Sandbox.read`."""
-        with self._lock:
+        with self._request():
             self._send(b"R", {"path": path, "max_bytes": max_bytes})
             return self._answer(_soon(max_bytes), b"D", most=max_bytes, path=path)[1]
 
     def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
         """See `Sandbox.write`."""
-        with self._lock:
+        with self._request():
             self._send(b"W", {"path": path, "mode": mode}, data)
             self._answer(_soon(len(data)), b"K", most=0, path=path)
 
     def unpack(self, archive: Path, to: str | None = None) -> None:
         """See `Sandbox.unpack`."""
-        with archive.open("rb") as file, self._lock:
+        with archive.open("rb") as file, self._request():
             self._send(b"U", {"path": to or "."})
             while piece := file.read(PIECE):
                 self._send(b"D", {}, piece)
@@ -105,10 +111,21 @@ class Session:
         self._fate = self._fate or why
         self._wire.close()
 
+    @contextmanager
+    def _request(self) -> Iterator[None]:
+        """One request and its answer. Left half-way, by Ctrl-C for one, it would leave its answer to the next one."""
+        with self._lock:
+            try:
+                yield
+            finally:
+                if self._unanswered:
+                    self.end("a request was interrupted half-way")
+
     def _send(self, kind: bytes, meta: Mapping[str, object], body: bytes = b"") -> None:
         if self._fate:
             raise SandboxLost(f"sandbox {self.id}: {self._fate}")
         head = json.dumps(meta).encode("ascii")
+        self._unanswered = True
         frame = HEADER.pack(kind, len(head), len(body)) + head
         deadline = _soon(len(body))
         try:
@@ -119,9 +136,6 @@ class Session:
                 self._wire.send(body, deadline)
         except SandboxLost as error:
             raise self._lost(error) from error
-        except BaseException:
-            self.end("a request was interrupted half-way")
-            raise
 
     def _answer(
         self,
@@ -138,6 +152,7 @@ class Session:
                 got, head, body = self._frame(deadline, most)
             except SandboxLost as error:
                 raise self._lost(error) from error
+            self._unanswered = got == b"O"
             if got == kind:
                 return head, body
             if got == b"O":
@@ -185,8 +200,8 @@ def _check_command(argv: Sequence[str], env: Mapping[str, str], timeout: float, 
         raise ValueError("argv needs a program")
     if any("\0" in text for text in (*argv, *env, *env.values())) or any("=" in name for name in env):
         raise ValueError("arguments and variables must not hold NUL, names of variables no '='")
-    if timeout <= 0 or max_bytes < 0:
-        raise ValueError("timeout must be positive, max_bytes not negative")
+    if not 0 < timeout < LONGEST or max_bytes < 0:
+        raise ValueError(f"timeout must be positive and below {LONGEST:.0e} s, max_bytes not negative")
 
 
 def _refusal(code: int, text: str, path: str) -> Exception:

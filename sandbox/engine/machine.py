@@ -104,6 +104,7 @@ class DockerProvider:
                 working_dir="/",
                 hostname="sandbox",
                 stdin_open=True,
+                stop_signal="SIGKILL",  # PID 1 ignores the usual one, and a daemon that shuts down would wait ten seconds
                 healthcheck={"test": ["NONE"]},
                 use_config_proxy=False,  # a proxy's address may hold a password
                 host_config=api.create_host_config(**host_options(spec, self._user, volumes)),

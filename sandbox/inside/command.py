@@ -5,10 +5,13 @@ import os
 import select
 import subprocess
 import time
-from typing import Any
 
 from sandbox.inside.processes import Processes
 from sandbox.inside.wire import BACKLOG, Line, encode
+
+MYPY = False
+if MYPY:  # annotations are strings; importing typing takes milliseconds of every start
+    from typing import Any
 
 CHUNK = 1 << 16
 NOT_FOUND, NOT_EXECUTABLE = 127, 126

@@ -3,11 +3,14 @@
 import errno
 import os
 import stat
-import tarfile
-from collections.abc import Callable
-from typing import Any
 
 from sandbox.inside.wire import Line, Refused, encode
+
+MYPY = False
+if MYPY:  # see wire
+    import tarfile
+    from collections.abc import Callable
+    from typing import Any
 
 PIECE = 1 << 20
 
@@ -70,6 +73,8 @@ def unpack(line: Line, to: bytes) -> None:
     Links are made as they are and never followed: no member may lie beneath one, whether it came from the archive or was
     there before.
     """
+    import tarfile  # noqa: PLC0415  (megabytes and milliseconds that most machines can do without)
+
     incoming = Incoming(line)
     umask = os.umask(0)  # open() then sets each file's mode in the same call
     try:
@@ -80,7 +85,7 @@ def unpack(line: Line, to: bytes) -> None:
             for member in archive:
                 extract(archive, member, os.path.realpath(to), safe)
                 archive.members = []  # type: ignore[attr-defined]  # the stream keeps every header otherwise
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, OverflowError) as error:
         raise Refused(f"not a readable tar file: {error}") from None
     finally:
         os.umask(umask)
@@ -88,15 +93,15 @@ def unpack(line: Line, to: bytes) -> None:
     line.post(b"K")
 
 
-def extract(archive: tarfile.TarFile, member: tarfile.TarInfo, root: bytes, safe: "set[bytes]") -> None:
+def extract(archive: "tarfile.TarFile", member: "tarfile.TarInfo", root: bytes, safe: "set[bytes]") -> None:
     """Create one member below `root`; `safe` remembers folders that are known to be no links."""
     path = inside(root, member.name)
     parent = os.path.dirname(path)
     if path == root:
         return
-    ensure(parent, root, safe)
+    ensure(parent, safe)
     if member.isdir():
-        ensure(path, root, safe)
+        ensure(path, safe)
         os.chmod(path, member.mode & 0o777 | 0o700)
         return
     if path in safe or (os.path.isdir(path) and not os.path.islink(path)):
@@ -105,7 +110,7 @@ def extract(archive: tarfile.TarFile, member: tarfile.TarInfo, root: bytes, safe
         fresh(lambda: os.symlink(encode(member.linkname), path), path)
     elif member.islnk():
         source = inside(root, member.linkname)
-        ensure(os.path.dirname(source), root, safe)
+        ensure(os.path.dirname(source), safe)
         fresh(lambda: os.link(source, path, follow_symlinks=False), path)
     elif member.isreg():
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -130,20 +135,22 @@ def inside(root: bytes, name: str) -> bytes:
     return os.path.join(root, *parts)
 
 
-def ensure(folder: bytes, root: bytes, safe: "set[bytes]") -> None:
-    """Make a folder and those above it; none may be a link."""
-    if folder in safe:
-        return
-    ensure(os.path.dirname(folder), root, safe)
-    try:
-        os.mkdir(folder, 0o755)
-    except FileExistsError:
-        if not stat.S_ISDIR(os.lstat(folder).st_mode):
-            raise Refused(f"{folder!r} is no folder, and something lies beneath it") from None
-    safe.add(folder)
+def ensure(folder: bytes, safe: "set[bytes]") -> None:
+    """Make a folder and those above it, up to one that is known to be safe; none may be a link."""
+    unknown = []
+    while folder not in safe:
+        unknown.append(folder)
+        folder = os.path.dirname(folder)
+    for path in reversed(unknown):
+        try:
+            os.mkdir(path, 0o755)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                raise Refused(f"{path!r} is no folder, and something lies beneath it") from None
+        safe.add(path)
 
 
-def fresh(create: "Callable[[], Any]", path: bytes) -> Any:
+def fresh(create: "Callable[[], Any]", path: bytes) -> "Any":
     """Create a name; what bears it already gives way."""
     try:
         return create()

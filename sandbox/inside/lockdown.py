@@ -3,11 +3,13 @@
 import ctypes
 import errno
 import os
-import platform
 import resource
 import struct
 import sys
-from typing import Any
+
+MYPY = False
+if MYPY:  # annotations are strings; importing typing takes milliseconds of every start
+    from typing import Any
 
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 22, 36, 38
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
@@ -17,10 +19,10 @@ ARCHITECTURES = {
     "x86_64": (0xC000003E, {"prlimit64": 302, "unshare": 272, "clone": 56, "clone3": 435}),
     "aarch64": (0xC00000B7, {"prlimit64": 261, "unshare": 97, "clone": 220, "clone3": 435}),
 }
-"""AUDIT_ARCH constant and system call numbers, by `platform.machine()`."""
+"""AUDIT_ARCH constant and system call numbers, by `os.uname().machine`."""
 
 
-def prctl(option: int, argument: int = 0, pointer: Any = None) -> None:
+def prctl(option: int, argument: int = 0, pointer: "Any" = None) -> None:
     """Ask the kernel; raise OSError when it refuses."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, ctypes.c_ulong(argument), pointer, ctypes.c_ulong(0), ctypes.c_ulong(0)):
@@ -75,7 +77,7 @@ def hand_over(folder: str, uid: int) -> None:
                     folders.remove(name)
 
 
-def drop(libc: ctypes.CDLL) -> None:
+def drop(libc: "ctypes.CDLL") -> None:
     """Give up every capability of this process."""
     version = ctypes.create_string_buffer(struct.pack("Ii", 0x20080522, 0))
     if libc.capset(version, ctypes.create_string_buffer(24)):
@@ -117,9 +119,9 @@ def forbid() -> None:
 
     clone3 passes its flags in memory, which a filter cannot read; it is reported as missing, and libc falls back to clone.
     """
-    if platform.machine() not in ARCHITECTURES:
+    if os.uname().machine not in ARCHITECTURES:
         return
-    code = program(*ARCHITECTURES[platform.machine()])
+    code = program(*ARCHITECTURES[os.uname().machine])
     buffer = ctypes.create_string_buffer(code, len(code))
     header = ctypes.create_string_buffer(struct.pack("HP", len(code) // 8, ctypes.addressof(buffer)))
     try:

@@ -16,7 +16,6 @@ leaves nothing behind. Its only argument is a JSON object:
 import errno
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -41,7 +40,7 @@ def serve(line: Line, processes: Processes, workdir: bytes) -> None:
                 files.write(line, path, body, meta["mode"])
             elif kind == b"U":
                 files.unpack(line, path)
-        except Refused as error:
+        except (Refused, ValueError) as error:  # ValueError: a name with NUL in it
             line.post(b"N", {"errno": 0, "text": str(error)})
         except OSError as error:
             line.post(b"N", {"errno": error.errno or errno.EIO, "text": error.strerror or str(error)})
@@ -86,6 +85,10 @@ def main() -> None:
         processes.kill()
     finally:
         if config["remove"]:
+            import shutil  # noqa: PLC0415  (see files.unpack)
+
+            for name in os.listdir(config["remove"]):  # folders first: a file beside them says whose they are
+                shutil.rmtree(os.path.join(config["remove"], name), ignore_errors=True)
             shutil.rmtree(config["remove"], ignore_errors=True)
 
 

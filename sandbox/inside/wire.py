@@ -4,7 +4,10 @@ import json
 import os
 import select
 import struct
-from typing import Any
+
+MYPY = False
+if MYPY:  # annotations are strings; importing typing takes milliseconds of every start
+    from typing import Any
 
 HEADER = struct.Struct("!cIQ")
 """A frame: its kind, the length of its JSON part, the length of its binary part; then both parts.

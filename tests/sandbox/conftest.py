@@ -59,11 +59,28 @@ def missing(name: str) -> str:
     return ""
 
 
+RAW = {
+    "bubblewrap": ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],
+    "unshare": ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"],
+}
+
+
+@cache
+def kernel_permits(name: str) -> bool:
+    """Whether the bare tool works, so that a skip cannot hide a machine that we broke."""
+    try:
+        return name == "host" or subprocess.run(RAW[name], check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 def find_kind(name: str) -> Kind:
     """Return a kind, or skip; a missing Docker is a failure where WINNOW_REQUIRE_DOCKER=1 says that it must be there."""
     reason = missing(name)
     if reason and name == "docker" and os.environ.get("WINNOW_REQUIRE_DOCKER") == "1":
         pytest.fail(f"Docker is required: {reason}")
+    if reason and name != "docker" and kernel_permits(name):
+        pytest.fail(f"{name} works by itself, but not here: {reason}")
     if reason:
         pytest.skip(f"{name}: {reason}")
     return Kind(name, choose(name, host_path=os.defpath))
@@ -95,8 +112,8 @@ def docker_kind() -> Kind:
 
 
 @pytest.fixture
-def in_a_process() -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
-    """Runs Python source in a process of its own, from the repository's root; killed at the end."""
+def in_a_process(tmp_path: Path) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
+    """Runs Python source in a process of its own, with the test's folder for temporary files; killed at the end."""
     started = []
 
     def start(source: str) -> "subprocess.Popen[str]":
@@ -105,7 +122,7 @@ def in_a_process() -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
-            env={"PATH": os.environ["PATH"]},
+            env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
         )
         started.append(process)
         return process

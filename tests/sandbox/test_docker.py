@@ -134,6 +134,7 @@ class TestImages:
             tag="winnow-test-built",
             labels={"winnow.test": "1"},
             build_args={"WHO": "you"},
+            network_mode="none",
             log=lines.append,
         )
         try:
@@ -151,7 +152,7 @@ class TestImages:
     def test_build_that_fails(self, docker_kind):
         recipe = f"FROM {docker_kind.spec().image}\nRUN echo the reason && exit 3\n"
         with pytest.raises(BuildFailed, match="returned a non-zero code: 3") as caught:
-            DockerImages().build(context(recipe), tag="winnow-test-broken")
+            DockerImages().build(context(recipe), tag="winnow-test-broken", network_mode="none")
         assert "the reason" in caught.value.log
 
     def test_build_without_dockerfile(self, docker_kind):
@@ -159,12 +160,12 @@ class TestImages:
         tarfile.open(fileobj=buffer, mode="w").close()
         buffer.seek(0)
         with pytest.raises(BuildFailed, match="Dockerfile"):
-            DockerImages().build(buffer, tag="winnow-test-broken")
+            DockerImages().build(buffer, tag="winnow-test-broken", network_mode="none")
 
     def test_image_without_python(self, docker_kind):
         images = DockerImages()
         recipe = f"FROM {docker_kind.spec().image}\nRUN rm -f /usr/bin/python3*\n"
-        images.build(context(recipe), tag="winnow-test-no-python")
+        images.build(context(recipe), tag="winnow-test-no-python", network_mode="none")
         try:
             with (
                 pytest.raises(ImageUnavailable, match="no python3") as caught,

@@ -51,9 +51,8 @@ def containers(id_: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def test_killed_owner_leaves_nothing(kind, in_a_process):
+def test_killed_owner_leaves_nothing(kind, in_a_process, tmp_path):
     seconds = f"3{os.getpid()}.{time.monotonic_ns() % 1000}"
-    before = set(Path("/tmp").glob("winnow-*"))
     source = OWNER.format(image=kind.spec().image, kind=kind.name, seconds=seconds)
     process = in_a_process(source)
     id_ = process.stdout.readline().strip()
@@ -62,17 +61,16 @@ def test_killed_owner_leaves_nothing(kind, in_a_process):
     assert eventually(lambda: not sleepers(seconds))
     if kind.name == "docker":
         assert eventually(lambda: not containers(id_))
-    assert eventually(lambda: set(Path("/tmp").glob("winnow-*")) <= before)
+    assert eventually(lambda: not list(tmp_path.iterdir()))
 
 
-def test_closing_leaves_nothing(kind):
-    before = set(Path("/tmp").glob("winnow-*"))
+def test_closing_leaves_nothing(kind, private_tmp):
     with kind.open() as machine:
         machine.exec(["true"], timeout=10)
         id_ = machine.id
     if kind.name == "docker":
         assert containers(id_) == ""
-    assert set(Path("/tmp").glob("winnow-*")) <= before
+    assert list(private_tmp.iterdir()) == []
 
 
 def test_supervisor_killed_from_outside(kind, monkeypatch):

@@ -88,7 +88,7 @@ class TestContainers:
             command = ["docker", "run", "-d"] if running else ["docker", "create"]
             for name, value in labels.items():
                 command += ["--label", f"{name}={value}"]
-            command += [docker_kind.spec().image, "sleep", "100"]
+            command += ["--network", "none", docker_kind.spec().image, "sleep", "100"]
             made.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
             return made[-1][:12]
 
