@@ -85,7 +85,8 @@ def build_env(request: ImageRequest) -> dict[str, str]:
 def named_files(env: Mapping[str, str]) -> tuple[str, ...]:
     """Return host paths in the variables' values: certificates, configuration files, folders of wheels."""
     words = (word.removeprefix("file://") for value in env.values() for word in value.split())
-    return tuple(dict.fromkeys(word for word in words if word.startswith("/") and Path(word).exists()))
+    real = (word for word in words if word.startswith("/") and not word.startswith(("/dev/", "/proc/", "/sys/")))
+    return tuple(dict.fromkeys(word for word in real if Path(word).exists()))
 
 
 def first_imports(tree: Tree, recipe: Recipe) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Environments on machines without images: built, kept, adopted; with real installations."""
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -91,12 +92,16 @@ def test_an_environment_is_built_once(prepare: Prepare, make: Make) -> None:
     assert prepare(changed) == image
     assert prepare.run(image, changed)["test_y"] == "failed"
 
-    mark = prepare.cache / "envs" / image.digest / ".complete"
-    mark.unlink()
-    assert prepare(snapshot) == image
-    assert prepare.log
-    other = make({"pyproject.toml": PROJECT["pyproject.toml"] + "# another\n"})
-    assert prepare(other).digest != image.digest
+
+@pytest.mark.slow
+def test_what_a_killed_build_left_is_built_again(on_host: Prepare, make: Make) -> None:
+    snapshot = make({"main.py": "", "test_main.py": "def test_x(): pass\n"})
+    image = on_host(snapshot)
+    folder = on_host.cache / "envs" / image.digest
+    (folder / ".complete").unlink()
+    (folder / "venv/bin/python").unlink()
+    assert on_host(snapshot) == image
+    assert on_host.run(image, snapshot) == {"test_x": "passed"}
 
 
 @pytest.mark.slow
@@ -151,6 +156,14 @@ def test_the_users_own_environment_is_taken_when_it_can_run_the_tests(on_host: P
 
 
 @pytest.mark.slow
+def test_an_environment_in_the_tree_is_not_mounted_over_it(on_host: Prepare, make: Make) -> None:
+    files = {"test_tiny.py": "def test_x(): pass\n", "venv/pyvenv.cfg": "", "venv/bin/python": "", "venv/lib/x.py": ""}
+    snapshot = make(files)
+    assert "/envs/" in on_host(snapshot).python
+    assert any("part of the tree" in line for line in on_host.log)
+
+
+@pytest.mark.slow
 def test_an_environment_that_cannot_run_them_is_passed_over_and_why_is_said(on_host: Prepare, make: Make) -> None:
     files = {"tiny.py": "", "conftest.py": "import not_there", "test_tiny.py": "def test_x(): pass\n"}
     snapshot = make(files)
@@ -172,16 +185,14 @@ def test_the_users_own_environment_lies_in_the_confined_tree(kind: str, cache: P
         "tiny.py": "X = 1\n",
         "test_tiny.py": "import tiny\ndef test_x(): assert tiny.X\n",
         "pyproject.toml": "[project]\nname='tiny'",
+        ".gitignore": ".venv\n",
     }
     snapshot = make(files)
     folder = Path(snapshot.origin, ".venv")
     environment(folder, pytest_too=False)
     packages = next(folder.glob("lib/python*/site-packages"))
     for name in ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"):
-        (packages / name).symlink_to(Path(sysconfig.get_path("purelib"), name))
-        subprocess.run(["cp", "-rL", str(packages / name), str(packages / f"{name}.copy")], check=True)
-        (packages / name).unlink()
-        (packages / f"{name}.copy").rename(packages / name)
+        shutil.copytree(Path(sysconfig.get_path("purelib"), name), packages / name)
     image = prepare(snapshot)
     assert image.python == f"{folder}/bin/python"
     assert prepare.run(image, snapshot) == {"test_x": "passed"}
