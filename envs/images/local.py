@@ -73,7 +73,7 @@ class Local:
             str(interpreter.version),
             self.snapshot.origin,
         )
-        plan = make_plan(self.recipe, self.request, untracked="")
+        plan = make_plan(self.recipe, self.request)
         digest = digest_of(plan, self.recipe, self.tree, self.request, place)
         folder = self.cache / "envs" / digest
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -17,13 +17,14 @@ FORMAT = 1
 RUNNER = "pytest"
 
 
-def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str) -> dict[str, Any]:
+def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str = "", answer: str = "") -> dict[str, Any]:
     """Return the plan, ready for JSON.
 
     Args:
         recipe: of the project.
         request: has the user's own commands.
-        untracked: where the installer packs what it left in the tree; a path inside.
+        untracked: where the installer packs what it left in the tree; a path inside. Empty: nowhere.
+        answer: where it writes its answer, besides printing it. Empty: nowhere.
     """
     return {
         "project": recipe.installable,
@@ -36,6 +37,7 @@ def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str) -> dict[
         "env": dict(recipe.version_env),
         "setup": request.setup,
         "untracked": untracked,
+        "answer": answer,
     }
 
 
@@ -54,7 +56,7 @@ def digest_of(plan: Mapping[str, Any], recipe: Recipe, tree: Tree, request: Imag
     metadata = {path: text for path, text in tree.files.items() if METADATA.fullmatch(path)}
     parts = {
         "format": FORMAT,
-        "plan": {key: value for key, value in plan.items() if key != "untracked"},
+        "plan": {key: value for key, value in plan.items() if key not in {"untracked", "answer"}},
         "files": metadata,
         "sources": tree.extension_digest if recipe.builds_extensions else "",
         "variables": dict(request.pass_env),
@@ -79,7 +81,8 @@ def build_env(request: ImageRequest) -> dict[str, str]:
         "PYTHONNOUSERSITE": "1",
         "LC_ALL": "C.UTF-8",
     }
-    return {**quiet, **request.pass_env}
+    offline = {} if request.network else {"PIP_RETRIES": "0"}
+    return {**quiet, **offline, **request.pass_env}
 
 
 def named_files(env: Mapping[str, str]) -> tuple[str, ...]:

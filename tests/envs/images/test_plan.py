@@ -12,7 +12,7 @@ def digest(files: dict[str, str], *, sources: str = "0", place: str = "p", reque
     request = request or ImageRequest()
     tree = Tree(files, frozenset(path for path in files if path.endswith(".py")), sources)
     recipe = make_recipe(tree.files, tree.paths)
-    return digest_of(make_plan(recipe, request, untracked=""), recipe, tree, request, (place,))
+    return digest_of(make_plan(recipe, request), recipe, tree, request, (place,))
 
 
 def test_source_code_counts_only_where_it_is_compiled() -> None:
@@ -37,7 +37,7 @@ def test_what_counts() -> None:
 
 def test_the_runner_is_asked_for_once() -> None:
     def runner(text: str) -> object:
-        return make_plan(make_recipe({"pyproject.toml": text}, set()), ImageRequest(), untracked="")["runner"]
+        return make_plan(make_recipe({"pyproject.toml": text}, set()), ImageRequest())["runner"]
 
     assert runner("[project]\nname='a'") == ["pytest"]
     assert runner("[dependency-groups]\ntest=['pytest-cov']") == ["pytest"]
