@@ -25,6 +25,7 @@ WORKDIR = "/work"
 VENV = "/opt/venv"
 KEPT = "/opt/winnow"
 UNTRACKED = f"{KEPT}/untracked.tar"
+ANSWER = f"{KEPT}/answer.json"
 EXTRAS_BYTES = 1 << 30
 LABEL = "winnow.image"
 REPOSITORY = "winnow/image"
@@ -101,7 +102,7 @@ class Containers:
 
     def kept(self, place: tuple[str, ...], make: Callable[[str], Image]) -> Image:
         """Return the image of this content, made when it is not there."""
-        plan = make_plan(self.recipe, self.request, untracked=UNTRACKED)
+        plan = make_plan(self.recipe, self.request)
         digest = digest_of(plan, self.recipe, self.tree, self.request, place)
         mark = self.cache / f"{digest}.json"
         with locked(self.cache / f"{digest}.lock", self.log):
@@ -116,7 +117,7 @@ class Containers:
         """Build an image with the project's dependencies. Root only builds: commands run as somebody else."""
         tag = f"{REPOSITORY}:{digest}"
         self.log(f"Building an image on {base}.")
-        plan = make_plan(self.recipe, self.request, untracked=UNTRACKED)
+        plan = make_plan(self.recipe, self.request, untracked=UNTRACKED, answer=ANSWER)
         env, files = self.variables()
         printed: list[str] = []
         lines = Lines(self.log)
@@ -138,17 +139,18 @@ class Containers:
                     context, tag=tag, labels={LABEL: digest}, network_mode=self.network(), build_args=env, log=take
                 )
             except BuildFailed as error:
+                said = next((line for line in reversed(printed) if line.startswith('{"error"')), None)
+                if said:
+                    answer("\n".join([*printed, said]), self.log)
                 raise ImageBuildFailed(
                     f"The image cannot be built on {base}: {_cause(error.log)}",
                     hint="The base image needs Python with its venv module, and git. Choose another one, or name an image with --image.",
                     log_tail=error.log[-LOG_TAIL_CHARACTERS:],
                 ) from error
-        # The last line is the builder's; the installer's answer comes before it.
-        said = [line for line in printed if line.startswith('{"error"')]
-        left_out = answer("\n".join([*printed, *said[-1:]]), self.log)
-        note = f"built on {base}" + (f"; left out: {', '.join(left_out)}" if left_out else "")
-        image = self.image(tag, f"{VENV}/bin/python", WORKDIR, digest, note)
+        image = self.image(tag, f"{VENV}/bin/python", WORKDIR, digest, f"built on {base}")
         with self.opened(image) as box:
+            # Not from what was printed: a builder that finds the same steps in its own cache prints nothing.
+            left_out = answer(box.read(ANSWER).decode(), self.log)
             extras = _take(box, UNTRACKED, self.cache / f"{digest}.tar")
             image = image.model_copy(update={"extras": extras})
             if extras:
@@ -162,7 +164,8 @@ class Containers:
                 log_tail="\n".join(printed)[-LOG_TAIL_CHARACTERS:],
             )
         tools = {"PATH": f"{VENV}/bin:{findings.path}", "VIRTUAL_ENV": VENV}
-        return image.model_copy(update={"env": {**image.env, **tools}})
+        note = f"{image.note}; left out: {', '.join(left_out)}" if left_out else image.note
+        return image.model_copy(update={"env": {**image.env, **tools}, "note": note})
 
     def named(self, name: str, digest: str) -> Image:
         """Return an image that the user named, with the interpreter and the place of the tree that fit it."""

@@ -75,7 +75,5 @@ def undeclared(texts: Mapping[str, str], own: Iterable[str], declared: Iterable[
 def imported(text: str, indent: str = r"\s*") -> Iterator[str]:
     """Yield the top-level modules that a source imports; `indent` may be empty for those at its outermost level."""
     for match in re.finditer(rf"^{indent}(?:from\s+([A-Za-z_]\w*)|import\s+([\w., \t]+))", text, re.MULTILINE):
-        if match[1]:
-            yield match[1]
-        for name in (match[2] or "").split(","):
-            yield name.strip().partition(".")[0].partition(" ")[0]
+        names = [match[1]] if match[1] else match[2].split(",")
+        yield from (name.strip().partition(".")[0].partition(" ")[0] for name in names)

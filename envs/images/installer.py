@@ -40,7 +40,7 @@ def answer(output: str, log: Callable[[str], None]) -> tuple[str, ...]:
         log: called with what should be known.
 
     Raises:
-        ImageBuildFailed: a setup command failed, or the installer was ended.
+        ImageBuildFailed: a setup command failed, no index was reached, or the installer was ended.
     """
     tail = output[-LOG_TAIL_CHARACTERS:]
     try:
@@ -52,6 +52,11 @@ def answer(output: str, log: Callable[[str], None]) -> tuple[str, ...]:
     error = said["error"]
     if error and error.startswith("the setup command failed"):
         raise ImageBuildFailed(f"{error}.", hint="Correct the command of --setup.", log_tail=tail)
+    if error and error.startswith("no package index"):
+        hint = "Check the connection, and PIP_INDEX_URL, proxy and certificate settings."
+        raise ImageBuildFailed(
+            "The project's dependencies cannot be installed: no package index can be reached.", hint=hint, log_tail=tail
+        )
     if error:
         log(f"The project itself cannot be installed and is used from its folder: {error}")
     return tuple(said["left_out"])

@@ -5,7 +5,7 @@ import configparser
 import re
 from collections.abc import Iterator, Mapping
 from email.parser import HeaderParser
-from typing import Any
+from typing import Any, TypeGuard
 
 from envs.images.pyproject import TESTING, Wants, load, strings, table, unique
 
@@ -44,23 +44,28 @@ def option(parser: configparser.RawConfigParser, section: str, name: str) -> str
 def setup_cfg(text: str, kind: re.Pattern[str]) -> Wants:
     """Return what the sections named like `kind` ask for."""
     parser = ini(text)
-    extras = parser.options("options.extras_require") if parser.has_section("options.extras_require") else []
-    tests = lines_of(option(parser, "options", "tests_require")) if kind is TESTING else ()
-    return Wants(tuple(name for name in extras if kind.fullmatch(name)), tuple(tests))
+    section = "options.extras_require"
+    names = [name for name in (parser.options(section) if parser.has_section(section) else []) if kind.fullmatch(name)]
+    lines = [line for name in names for line in lines_of(option(parser, section, name))]
+    tests = lines_of(option(parser, "options", "tests_require")) if kind is TESTING else []
+    return Wants((), unique([*lines, *tests]))
 
 
 def setup_py(text: str, kind: re.Pattern[str]) -> Wants:
     """Return what the call of `setup()` asks for, as far as it is written down literally."""
     arguments = setup_arguments(text)
     extras = arguments.get("extras_require")
+    found = Wants()
+    for name, lines in extras.items() if isinstance(extras, dict) else ():
+        if kind.fullmatch(name):
+            found += Wants((), unique(lines)) if _all_strings(lines) else Wants((name,))
     tests = arguments.get("tests_require") if kind is TESTING else ()
     tests = [tests] if isinstance(tests, str) else tests
-    return Wants(
-        tuple(name for name in extras if isinstance(name, str) and kind.fullmatch(name))
-        if isinstance(extras, dict)
-        else (),
-        tuple(line for line in tests if isinstance(line, str)) if isinstance(tests, list | tuple) else (),
-    )
+    return found + (Wants((), unique(tests)) if tests and _all_strings(tests) else Wants())
+
+
+def _all_strings(value: Any) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def setup_arguments(text: str) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Local:
             str(interpreter.version),
             self.snapshot.origin,
         )
-        plan = make_plan(self.recipe, self.request, untracked="")
+        plan = make_plan(self.recipe, self.request)
         digest = digest_of(plan, self.recipe, self.tree, self.request, place)
         folder = self.cache / "envs" / digest
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +96,10 @@ class Local:
 
     def adopt(self, folder: Path) -> Image | None:
         """Return the user's environment as an image when it can run the tests of this tree; nothing of it is changed."""
+        inside = f"{os.path.relpath(folder, self.snapshot.origin)}/"
+        if any(path.startswith(inside) for path in self.tree.paths):
+            self.log(f"{folder} is not used: git does not ignore it, so it is part of the tree.")
+            return None
         python = str(folder / "bin/python")
         home = re.search(
             r"^home\s*=\s*(\S.*?)\s*$", (folder / "pyvenv.cfg").read_text("utf-8", "replace"), re.MULTILINE

@@ -15,13 +15,14 @@ FORMAT = 2
 """Raised when environments that were built before must not be taken any more."""
 
 
-def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str) -> dict[str, Any]:
+def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str = "", answer: str = "") -> dict[str, Any]:
     """Return the plan, ready for JSON.
 
     Args:
         recipe: of the project.
         request: has the user's own commands.
-        untracked: where the installer packs what it left in the tree; a path inside.
+        untracked: where the installer packs what it left in the tree; a path inside. Empty: nowhere.
+        answer: where it writes its answer, besides printing it. Empty: nowhere.
     """
     return {
         "project": recipe.installable,
@@ -34,6 +35,7 @@ def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str) -> dict[
         "env": dict(recipe.version_env),
         "setup": request.setup,
         "untracked": untracked,
+        "answer": answer,
     }
 
 
@@ -52,7 +54,7 @@ def digest_of(plan: Mapping[str, Any], recipe: Recipe, tree: Tree, request: Imag
     metadata = {path: text for path, text in tree.files.items() if METADATA.fullmatch(path)}
     parts = {
         "format": FORMAT,
-        "plan": {key: value for key, value in plan.items() if key != "untracked"},
+        "plan": {key: value for key, value in plan.items() if key not in {"untracked", "answer"}},
         "files": metadata,
         "sources": tree.extension_digest if recipe.builds_extensions else "",
         "variables": dict(request.pass_env),
@@ -77,13 +79,15 @@ def build_env(request: ImageRequest) -> dict[str, str]:
         "PYTHONNOUSERSITE": "1",
         "LC_ALL": "C.UTF-8",
     }
-    return {**quiet, **request.pass_env}
+    offline = {} if request.network else {"PIP_RETRIES": "0"}
+    return {**quiet, **offline, **request.pass_env}
 
 
 def named_files(env: Mapping[str, str]) -> tuple[str, ...]:
     """Return host paths in the variables' values: certificates, configuration files, folders of wheels."""
     words = (word.removeprefix("file://") for value in env.values() for word in value.split())
-    return tuple(dict.fromkeys(word for word in words if word.startswith("/") and Path(word).exists()))
+    real = (word for word in words if word.startswith("/") and not word.startswith(("/dev/", "/proc/", "/sys/")))
+    return tuple(dict.fromkeys(word for word in real if Path(word).exists()))
 
 
 def first_imports(tree: Tree, recipe: Recipe) -> tuple[str, ...]:

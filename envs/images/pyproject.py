@@ -15,7 +15,8 @@ class Wants(NamedTuple):
     """What running the tests needs, from one source."""
 
     extras: tuple[str, ...] = ()
-    """Optional dependencies of the project itself."""
+    """Optional dependencies of the project itself, where it is not known what is in them. Known ones are requirements: of
+    those one can be left out."""
     requirements: tuple[str, ...] = ()
     """Requirement lines."""
 
@@ -59,7 +60,10 @@ def wants(data: Mapping[str, Any], kind: re.Pattern[str]) -> Wants:
         data: the tables of `pyproject.toml`.
         kind: `TESTING` or `DEVELOPMENT`.
     """
-    found = Wants(tuple(name for name in table(data, "project", "optional-dependencies") if kind.fullmatch(name)))
+    found = Wants()
+    for name, lines in table(data, "project", "optional-dependencies").items():
+        if kind.fullmatch(name):
+            found += Wants((), strings(lines))
     groups = table(data, "dependency-groups")
     for name in groups:
         if kind.fullmatch(name):

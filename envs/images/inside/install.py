@@ -2,7 +2,7 @@
 
 Usage: python install.py PLAN   (in the work tree)
 
-PLAN is a JSON object; see `envs.images.plan`. The last line printed is a JSON object: `ok`, `error` and `left_out`.
+PLAN is a JSON object; see `envs.images.plan`. The last line printed is the answer, a JSON object: `error` and `left_out`.
 First everything at once, which is quickest and lets pip find versions that fit each other. Where that fails: the project,
 then each group, then one by one what a group cannot have together.
 """
@@ -20,7 +20,14 @@ NOT_KEPT = re.compile(r"(^|/)(__pycache__|\.git|\.pytest_cache|build/(lib|temp|b
 NO_COMPILER = re.compile(
     r"command '\S*(cc|gcc|g\+\+|clang)' failed|No such file or directory: '\S*(cc|gcc|g\+\+)'|Python\.h: No such|Unknown compiler"
 )
+UNREACHABLE = re.compile(
+    r"Failed to establish a new connection|NameResolutionError|Temporary failure in name resolution|Network is unreachable|"
+    r"CERTIFICATE_VERIFY_FAILED|ProxyError|Connection refused|No matching distribution found for pytest\b(?!-)"
+)
 MAX_RETRIES = 6
+
+
+NO_INDEX = "no package index can be reached"
 
 
 class Installer:
@@ -57,6 +64,8 @@ class Installer:
         for _ in range(MAX_RETRIES):
             if self.pip(*project, *words(lines + hints)):
                 return True
+            if UNREACHABLE.search(self.log):
+                return False
             absent = re.findall(r"No matching distribution found for (\S+)", self.log)
             fewer = [line for line in lines + hints if not any(same(line, name) for name in absent)]
             if len(fewer) == len(lines) + len(hints):
@@ -217,11 +226,17 @@ def main(plan_path: str) -> int:
         if error is None and plan["runner"] and not importable("pytest"):
             installer.group(plan["runner"])
     elif not installer.everything():
-        error = installer.in_steps()
+        # What each step would find out again, slowly.
+        error = NO_INDEX if UNREACHABLE.search(installer.log) else installer.in_steps()
     if plan["untracked"]:
         keep_untracked(plan["untracked"])
-    sys.stdout.write("\n" + json.dumps({"error": error, "left_out": installer.left_out}) + "\n")
-    return 0
+    answer = json.dumps({"error": error, "left_out": installer.left_out})
+    if plan["answer"]:
+        with open(plan["answer"], "w", encoding="ascii") as stream:
+            stream.write(answer)
+    sys.stdout.write("\n" + answer + "\n")
+    # A project that could not be installed may still be importable from its folder: that is found out later.
+    return 1 if error and (plan["setup"] or error == NO_INDEX) else 0
 
 
 def importable(module: str) -> bool:

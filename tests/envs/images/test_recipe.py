@@ -25,8 +25,8 @@ setup(name="My.Pkg", packages=find_packages("lib"), package_dir={"": "lib"}, tes
 @pytest.mark.parametrize(
     ("files", "extras", "requirements"),
     [
-        ({"pyproject.toml": "[project]\nname='a'\noptional-dependencies={tests=['pytest'],docs=['sphinx'],dev=['ruff']}"}, ("tests",), ()),
-        ({"pyproject.toml": "[project]\nname='a'\noptional-dependencies={dev=['pytest'],docs=['sphinx']}"}, ("dev",), ()),
+        ({"pyproject.toml": "[project]\nname='a'\noptional-dependencies={tests=['pytest'],docs=['sphinx'],dev=['ruff']}"}, (), ("pytest",)),
+        ({"pyproject.toml": "[project]\nname='a'\noptional-dependencies={dev=['pytest'],docs=['sphinx']}"}, (), ("pytest",)),
         (
             {"pyproject.toml": "[dependency-groups]\nbase=['attrs']\nTest=['pytest>8', {include-group='Base'}, {include-group='test'}]\ndev=['ruff']"},
             (),
@@ -41,8 +41,8 @@ setup(name="My.Pkg", packages=find_packages("lib"), package_dir={"": "lib"}, tes
         ({"pyproject.toml": "[tool.hatch.envs.default]\ndependencies=['pytest']\nfeatures=['all']\n[build-system]"}, ("all",), ("pytest",)),
         ({"pyproject.toml": "[tool.pdm.dev-dependencies]\ntest=['pytest', '-e file:///x']"}, (), ("pytest",)),
         ({"pyproject.toml": "[tool.uv]\ndev-dependencies=['pytest']"}, (), ("pytest",)),
-        ({"setup.cfg": "[metadata]\nname=a\n[options.extras_require]\ntesting=\n  pytest\ndoc=\n  sphinx"}, ("testing",), ()),
-        ({"setup.py": SETUP_PY}, ("test",), ("pytest", "mock", "six")),
+        ({"setup.cfg": "[metadata]\nname=a\n[options.extras_require]\ntesting=\n  pytest\ndoc=\n  sphinx"}, (), ("pytest",)),
+        ({"setup.py": SETUP_PY}, (), ("pytest", "mock", "six")),
         (
             {"tox.ini": "[base]\ndeps=\n  -r{toxinidir}/reqs.txt\n[testenv]\ndeps=\n  pytest  # why\n  py27: old\n  py3{8,9}: new\n  {[base]deps}\n  .[x]\n  cov: coverage\nextras = t"},
             (),
