@@ -77,8 +77,10 @@ def _why_none(brief: Brief, selection: Selection, trajectories: Sequence[Traject
         )
     if selection.clusters or selection.dropped:
         return selection.reason
-    details = dict.fromkeys(t.detail for t in trajectories if t.detail)
-    return "; ".join(details) or selection.reason
+    reason = "; ".join(dict.fromkeys(t.detail for t in trajectories if t.detail)) or selection.reason
+    if len(brief.targets) > 1 and not brief.task.failing_tests:
+        reason += f"; all {len(brief.targets)} failing tests had to pass: name those that belong to the bug with --failing-test"
+    return reason
 
 
 def _contest(selection: Selection, trajectories: Sequence[Trajectory], gate: dict[str, GateResult]) -> Contest:

@@ -25,6 +25,7 @@ _RUN_HOOKS = (
     "pytest_runtest_protocol",
     "pytest_runtest_makereport",
 )
+_OLD = int(pytest.__version__.split(".")[0]) < 7
 _FULL_MARKERS = ("xfail", "skip", "skipif", "filterwarnings", "flaky")
 _OPTIONAL = {
     "xdist": ["-n0"],
@@ -233,9 +234,17 @@ class _Takeover:
             found.sort(key=lambda path: (-_nearness(path, files), path))
             self._left_out = set(found[self._max_files :])
 
-    def pytest_ignore_collect(self, collection_path: Any) -> Optional[bool]:
-        """Leave out what is too far away."""
-        return True if str(collection_path) in self._left_out else None
+    if _OLD:  # until version 7 the argument was another one, and pytest checks the names
+
+        def pytest_ignore_collect(self, path: Any) -> Optional[bool]:
+            """Leave out what is too far away."""
+            return True if str(path) in self._left_out else None
+
+    else:
+
+        def pytest_ignore_collect(self, collection_path: Any) -> Optional[bool]:  # type: ignore[misc]
+            """Leave out what is too far away."""
+            return True if str(collection_path) in self._left_out else None
 
     def pytest_collectreport(self, report: Any) -> None:
         """Keep the reasons for which files could not be collected."""
