@@ -37,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--set", choices=["development", "held-back"], default="development")
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--without", nargs="*", default=[])
     parser.add_argument("--bugs", type=int, default=2, help="per package")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--home", type=Path, default=Path("/tmp/winnow-repair-bench"))
@@ -46,7 +47,7 @@ def main() -> None:
     packages = DEVELOPMENT if options.set == "development" else HELD_BACK
     rows = []
     for package in packages:
-        if options.only and package.name not in options.only:
+        if (options.only and package.name not in options.only) or package.name in options.without:
             continue
         project = prepare(package, options.home / "packages")
         for case in cases(project, options.home / "bugs", options.bugs, options.seed):

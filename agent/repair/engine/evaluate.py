@@ -35,16 +35,13 @@ class Judge:
         self._baseline = baseline
         self._guard = guard
         self._batch = batch
-        self._failing = [
-            item.test
-            for item in sorted(baseline.failing, key=lambda item: (sum(map(len, item.lines.values())), item.test))
-        ]
+        self._failing = sorted((item.test for item in baseline.failing), key=self._cost)
         self._kills: dict[str, int] = {}
         self.passing = _by_relevance(baseline)
 
     def judge(self, swaps: Sequence[Swap], *, large: bool = False, alone: bool = False) -> list[Verdict]:
         """Evaluate candidates, many per child or `alone`; verdicts in their order. `large`: alone, and with more time."""
-        order = self._failing + sorted(self.passing, key=lambda test: -self._kills.get(test, 0))
+        order = self._failing + sorted(self.passing, key=self._uselessness)
         verdicts: list[Verdict] = []
         factor, extra = _LARGE if large else _SMALL
         limits = {test: self._baseline.cpu.get(test, 0.05) * factor + extra for test in order}
@@ -62,6 +59,13 @@ class Judge:
                 self._kills[killer] = self._kills.get(killer, 0) + (killer in limits)
             verdicts.append(Verdict(status, killer, count))
         return verdicts
+
+    def _cost(self, test: str) -> float:
+        return self._baseline.cpu.get(test, 0.05)
+
+    def _uselessness(self, test: str) -> float:
+        """The order of tests decides how fast a candidate falls, never whether: it may depend on measured time."""
+        return -(self._kills.get(test, 0) + 0.05) / (self._cost(test) + 0.0005)
 
     def _one(self, swap: Swap, order: list[str], limits: dict[str, float]) -> list[Any]:
         """In the child: one candidate, until the first test that does not pass."""

@@ -9,6 +9,7 @@ import os
 import unittest
 from typing import Any, Callable, Collection, Mapping, Optional, Sequence
 
+import _pytest.assertion.util
 import _pytest.tmpdir
 import pytest
 
@@ -26,7 +27,7 @@ _RUN_HOOKS = (
     "pytest_runtest_makereport",
 )
 _OLD = int(pytest.__version__.split(".")[0]) < 7
-_FULL_MARKERS = ("xfail", "skip", "skipif", "filterwarnings", "flaky")
+_FULL_MARKERS = ("xfail", "skip", "filterwarnings", "flaky")
 _OPTIONAL = {
     "xdist": ["-n0"],
     "pytest_cov": ["--no-cov"],
@@ -94,7 +95,9 @@ class PytestRunner:
     ) -> None:
         """See `Runner`."""
         items = [self._items[name] for name in ids]
-        rest = items[0] if self._shares_nothing(ids) else None
+        rest = items[0].parent if items and self._shares_nothing(ids) else None
+        if items and self._state.stack:
+            self._teardown(items[0], items[0])
         for position, item in enumerate(items):
             following = items[position + 1] if position + 1 < len(items) else rest
             before(item.nodeid)
@@ -254,6 +257,11 @@ class _Takeover:
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Collect the reports of a test that runs by the whole protocol."""
         self._reports.append(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        """Spare the explanation of why two values differ: it costs more than most tests, and nobody reads it."""
+        _pytest.assertion.util._reprcompare = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
