@@ -33,15 +33,19 @@ class Speaking(ScriptedSandbox):
 
     def exec(self, argv, *, on_output=None, **options):
         result = super().exec(argv, **options)
-        for start in range(0, len(result.stdout), 7):
+        for start in range(0, len(result.stdout) if on_output else 0, 7):
             on_output(result.stdout[start : start + 7])
         return result
+
+
+FOLDER = Step(expect=("mktemp", "-d"), result=ExecResult(exit_code=0, stdout=b"/tmp/folder\n"))
+"""Where the engine is put."""
 
 
 def said(*lines, exit_code=0, **result):
     """The result of an engine that printed these lines."""
     data = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
-    return Speaking([Step(result=ExecResult(exit_code=exit_code, stdout=data, **result))])
+    return Speaking([FOLDER, Step(result=ExecResult(exit_code=exit_code, stdout=data, **result))])
 
 
 def ask(box, **fields):
@@ -133,8 +137,8 @@ def test_passes_the_interpreters_options_and_the_runners():
     run_search(
         box, RepairRequest(workdir="/work", suite=suite, failing=("t",), seed=4, skip=7), on_event=lambda event: None
     )
-    assert box.commands[0][:3] == ("python", "-X", "dev")
-    request = json.loads(box.files[box.commands[0][-1]])
+    assert box.commands[1][:3] == ("python", "-X", "dev")
+    request = json.loads(box.files[box.commands[1][-1]])
     assert request["arguments"] == ["discover", "-s", "tests"]
     assert (request["kind"], request["seed"], request["skip"]) == ("unittest", 4, 7)
 
