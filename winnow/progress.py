@@ -79,7 +79,7 @@ class Progress:
             return "" if self._live else self._phase
         if kind == "search":
             return self._search(data)
-        if kind == "log" and not self._verbose:
+        if kind in ("log", "plausible") and not self._verbose:
             return ""
         return _LINES[kind](data) if kind in _LINES else ""
 
@@ -105,4 +105,4 @@ class Progress:
 
 def _progress_of(data: Mapping[str, Any]) -> str:
     """One trajectory in one line."""
-    return f"{data['seat']}: {data['tried']} of {data['total']} edits tried, {data['plausible']} plausible, {data['cpu_s']:.1f} CPU-s"
+    return f"{data['seat']}: {data['tried']} edits tried, {data['plausible']} plausible, {data['cpu_s']:.1f} CPU-s"

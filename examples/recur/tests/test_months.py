@@ -37,3 +37,8 @@ def test_add_months(day, count, expected):
 def test_add_months_reaches_the_leap_day():
     """Reported as issue 12: a contract of 31 October that runs four months ended a day early."""
     assert add_months(date(2023, 10, 31), 4) == date(2024, 2, 29)
+
+
+def test_add_months_from_a_leap_year():
+    assert add_months(date(2024, 10, 31), 4) == date(2025, 2, 28)
+    assert add_months(date(2024, 3, 31), 23) == date(2026, 2, 28)
