@@ -33,6 +33,7 @@ def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str = "", ans
         "dependencies": recipe.dependencies,
         "requirements": recipe.requirements,
         "hints": recipe.hints,
+        "locked": dict(recipe.locked),
         "runner": [] if any(_is_runner(line) for line in recipe.requirements) else [RUNNER],
         "env": dict(recipe.version_env),
         "setup": request.setup,
