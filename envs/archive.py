@@ -1,6 +1,5 @@
 """Writes the base: a tar file of a tree, and a `.git` of one commit in front of it."""
 
-import errno
 import io
 import os
 import shutil
@@ -11,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from envs.disk import room_for
 from envs.errors import RepositoryUnusable
 from envs.git import Git
-from sandbox.errors import DiskFull
 
 BRANCH = "refs/heads/main"
 _WHO = b"Winnow <winnow@localhost> 1000000000 +0000"
@@ -68,7 +67,7 @@ def write_archive(top: Path, paths: Iterable[bytes], archive: Path, scratch: Pat
         DiskFull: no room for the archive.
     """
     git_dir, body, whole = scratch / ".git", scratch / "body.tar", scratch / "whole.tar"
-    with _disk():
+    with room_for("the base archive"):
         new_git_dir(git_dir)
         git = Git(scratch, git_dir=git_dir, config={"core.compression": "1", "fastimport.unpackLimit": "0"})
         with _tar(body) as tar, git.feed("fast-import", "--quiet") as commits:
@@ -181,19 +180,6 @@ def _unreadable(path: bytes, why: str) -> RepositoryUnusable:
     name = path.decode("utf-8", "backslashreplace")
     hint = "Try again when nothing writes to it." if "while" in why else "Change its permissions, or ignore it."
     return RepositoryUnusable(f"The file {name!r} cannot be read: {why}.", hint=hint)
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DiskFull(
-                f"The disk is full: the base archive cannot be written ({error.strerror}).",
-                hint="Make room where runs are kept, or choose another place for them.",
-            ) from error
-        raise
 
 
 def _tar(path: Path) -> tarfile.TarFile:

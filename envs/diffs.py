@@ -10,7 +10,9 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from envs.diff_names import check_path, is_unicode, minus_plus, quoted, unquoted, without_prefixes
 from envs.errors import PatchRejected
+from envs.values import Patch
 
 MAX_BYTES = 5_000_000
 """Largest patch, in bytes."""
@@ -19,17 +21,6 @@ MAX_BINARY_BYTES = 64_000_000
 """Largest content that a binary part of a patch may unpack to, in bytes."""
 
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
-_PREFIXES = {
-    ("a/", "b/"),
-    ("b/", "a/"),
-    ("i/", "w/"),
-    ("c/", "i/"),
-    ("c/", "w/"),
-    ("o/", "w/"),
-    ("w/", "i/"),
-    ("w/", "c/"),
-    ("i/", "c/"),
-}
 _MODES = {"100644", "100755", "120000"}
 _EXTENDED = re.compile(
     r"(?P<mode>old mode|new mode|deleted file mode|new file mode) (?P<bits>\d+)$"
@@ -37,7 +28,6 @@ _EXTENDED = re.compile(
     r"|(?:dis)?similarity index \d+%$"
     r"|index [0-9a-f]+\.\.[0-9a-f]+(?: (?P<same>\d+))?$"
 )
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\\": "\\", '"': '"'}
 
 
 class FileDiff(NamedTuple):
@@ -62,29 +52,18 @@ def parse(text: str) -> tuple[FileDiff, ...]:
         raise PatchRejected(
             f"The patch is larger than {MAX_BYTES:,} bytes.", hint="Leave generated files and data out of it."
         )
+    if not is_unicode(text):
+        raise PatchRejected("The patch is not valid UTF-8.", hint="Files in another encoding are written as binary.")
     return tuple(_Reader(text).files())
 
 
-def check_path(path: str) -> None:
-    """Refuse a name that leaves the work tree, reaches git's own files, or cannot be written down.
+def paths(patch: Patch) -> tuple[str, ...]:
+    """Name every file that a patch touches, old and new names, sorted.
 
     Raises:
-        PatchRejected: says which.
+        PatchRejected: it is malformed, or names a file that no patch may touch.
     """
-    parts = path.split("/")
-    if path.startswith("/"):
-        why = "is absolute"
-    elif ".." in parts:
-        why = "leaves the work tree"
-    elif any(part.lower().rstrip(". ") == ".git" or part.lower().startswith("git~") for part in parts):
-        why = "is one of git's own files"
-    elif "" in parts or "." in parts:
-        why = "is not a plain path"
-    elif "\0" in path or not _is_unicode(path):
-        why = "is not valid UTF-8"
-    else:
-        return
-    raise PatchRejected(f"The patch touches {path!r}, which {why}.")
+    return tuple(sorted({path for file in parse(patch.diff) for path in (file.old, file.new) if path is not None}))
 
 
 class _Reader:
@@ -101,12 +80,15 @@ class _Reader:
             lines = [line.removesuffix("\r") for line in lines]
         self._lines = lines
         self._at = 0
+        self._bodiless = False  # the last file had a header of git's and nothing below it
 
     def files(self) -> Iterator[FileDiff]:
         while self._at < len(self._lines):
             if self._here().startswith("diff --git "):
                 yield self._git_file()
             elif self._starts_plain():
+                if self._bodiless:
+                    raise self._malformed("it is not clear whether these lines belong to the file above")
                 yield self._plain_file()
             else:
                 self._skip_prose()
@@ -136,7 +118,7 @@ class _Reader:
 
     def _plain_file(self) -> FileDiff:
         old, new = self._names(self._next()[4:], self._next()[4:])
-        return FileDiff(old, new, (*_minus_plus(old, new), *self._hunks()))
+        return FileDiff(old, new, (*minus_plus(old, new), *self._hunks()))
 
     def _git_file(self) -> FileDiff:
         pair = self._next().removeprefix("diff --git ")
@@ -146,7 +128,9 @@ class _Reader:
         body: list[str] = []
         if self._here().startswith("--- ") and self._here(1).startswith("+++ "):
             old, new = self._names(self._next()[4:], self._next()[4:], pair=pair)
-            body = [*_minus_plus(old, new), *self._hunks()]
+            if None not in (old, new) and old != new and "from" not in names:
+                raise self._malformed(f"{old!r} and {new!r} are one file only with lines that say so")
+            body = [*minus_plus(old, new), *self._hunks()]
         elif "from" in names and "to" in names:
             old, new = names["from"], names["to"]
         else:
@@ -155,6 +139,7 @@ class _Reader:
                 body = list(self._binary())
             elif re.match(r"Binary files .* differ$", self._here()):
                 raise self._malformed("a binary file's content is missing (use `git diff --binary`)")
+        self._bodiless = not body
         if not extended and not body:
             raise self._malformed("a file without a change")
         head = f"diff --git {quoted('a/' + str(old or new))} {quoted('b/' + str(new or old))}"
@@ -172,19 +157,21 @@ class _Reader:
                 kind = "a submodule" if mode == "160000" else f"a file of mode {mode}"
                 raise PatchRejected(f"The patch touches {kind}, which no patch may.")
             if match["verb"]:
-                names[match["end"]] = name = _unquoted(match["name"])
+                if match["end"] in names:
+                    raise self._malformed("a file is renamed twice")
+                names[match["end"]] = name = unquoted(match["name"])
                 line = f"{match['verb']} {match['end']} {quoted(name)}"
             lines.append(line)
         return lines, names
 
     def _names(self, old: str, new: str, *, pair: str | None = None) -> tuple[str | None, str | None]:
         """Paths from the `---` and `+++` lines; what follows a tab is a date."""
-        left, right = (_unquoted(name.split("\t")[0]) for name in (old, new))
+        left, right = (unquoted(name.split("\t")[0]) for name in (old, new))
         if left == "/dev/null":
             return None, self._one_name(right, "b/", pair)
         if right == "/dev/null":
             return self._one_name(left, "a/", pair), None
-        both = _strip(left, right)
+        both = without_prefixes(left, right)
         if both is None:
             raise self._malformed(f"the names {left!r} and {right!r} do not belong together")
         for path in both:
@@ -193,6 +180,8 @@ class _Reader:
 
     def _one_name(self, name: str, prefix: str, pair: str | None) -> str:
         path = self._same_name(pair) if pair else name.removeprefix(prefix)
+        if pair and path not in (name, name[2:]):
+            raise self._malformed(f"{name!r} is not the file that the lines above name")
         check_path(path)
         return path
 
@@ -200,10 +189,10 @@ class _Reader:
         """The one name that both halves of a `diff --git` line spell."""
         if pair.startswith('"') or pair.endswith('"'):
             halves = re.findall(r'"(?:[^"\\]|\\.)*"|[^" ][^"]*?(?= "|$)', pair)
-            splits = [(_unquoted(halves[0]), _unquoted(halves[1]))] if len(halves) == 2 else []
+            splits = [(unquoted(halves[0]), unquoted(halves[1]))] if len(halves) == 2 else []
         else:
             splits = [(pair[:at], pair[at + 1 :]) for at, char in enumerate(pair) if char == " "]
-        found = {both[0] for left, right in splits if (both := _strip(left, right)) and both[0] == both[1]}
+        found = {both[0] for left, right in splits if (both := without_prefixes(left, right)) and both[0] == both[1]}
         if len(found) != 1:
             raise self._malformed(f"the name of the file is not clear from {pair[:80]!r}")
         return found.pop()
@@ -219,6 +208,7 @@ class _Reader:
             yield from self._hunk(int(match[1] or 1), int(match[2] or 1))
 
     def _hunk(self, old: int, new: int) -> Iterator[str]:
+        changes = False
         while old > 0 or new > 0:
             at_end = self._at >= len(self._lines)
             if at_end and old != new:
@@ -230,9 +220,12 @@ class _Reader:
                 raise self._malformed(f"{line[:40]!r} is not a line of a hunk")
             old -= kind in " -"
             new -= kind in " +"
+            changes |= kind in "+-"
             yield line or " "
         if old < 0 or new < 0:
             raise self._malformed("a hunk holds more than its header says")
+        if not changes:
+            raise self._malformed("a hunk changes nothing")
         if self._here().startswith("\\"):
             yield self._next()
 
@@ -266,51 +259,3 @@ def _delta_result(line: str) -> int:
             if head[at - 1] < 0x80:
                 break
     return sizes[1]
-
-
-def _strip(old: str, new: str) -> tuple[str, str] | None:
-    """Names without their prefixes; None when they may be meant in more than one way."""
-    if (old[:2], new[:2]) == ("a/", "b/"):
-        return old[2:], new[2:]
-    if old == new:
-        return old, new
-    if (old[:2], new[:2]) in _PREFIXES and old[2:] == new[2:]:
-        return old[2:], new[2:]
-    return None
-
-
-def _minus_plus(old: str | None, new: str | None) -> tuple[str, str]:
-    def line(mark: str, prefix: str, path: str | None) -> str:
-        if path is None:
-            return f"{mark} /dev/null"
-        tab = "\t" if " " in path and not quoted(prefix + path).startswith('"') else ""
-        return f"{mark} {quoted(prefix + path)}{tab}"
-
-    return line("---", "a/", old), line("+++", "b/", new)
-
-
-def quoted(path: str) -> str:
-    """Spell a path as git does: in quotes when it holds quotes, backslashes or control characters."""
-    if not re.search(r'[\x00-\x1f\x7f"\\]', path):
-        return path
-    back = {value: key for key, value in _ESCAPES.items()}
-    plain = (f"\\{back[c]}" if c in back else f"\\{ord(c):03o}" if c < " " or c == "\x7f" else c for c in path)
-    return '"' + "".join(plain) + '"'
-
-
-def _unquoted(name: str) -> str:
-    if not (name.startswith('"') and name.endswith('"') and len(name) > 1):
-        return name
-    out = bytearray()
-    for match in re.finditer(r"\\([0-7]{3})|\\(.)|([^\\]+)", name[1:-1]):
-        octal, letter, plain = match.groups()
-        out += (
-            bytes([int(octal, 8) & 0xFF])
-            if octal
-            else (_ESCAPES.get(letter, letter) if letter else plain).encode("utf-8", "surrogateescape")
-        )
-    return out.decode("utf-8", "surrogateescape")
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)

@@ -6,7 +6,9 @@ WinnowError                    (sandbox.errors)
     ├── RepositoryUnusable     no repository, a bare one, or one that cannot be read
     ├── ImageBuildFailed       the project's environment cannot be made; carries the end of the log
     ├── SuiteUnusable          the tests cannot be run: no runner found, nothing collected, or unknown test
-    └── PatchRejected          a patch that is malformed, leaves the work tree or does not apply
+    ├── PatchRejected          a patch that is malformed, leaves the work tree or does not apply
+    │   └── PatchConflict      a sound patch that was made for other content
+    └── Undeliverable          a good patch that cannot be put where the user wants it
 """
 
 from sandbox.errors import WinnowError
@@ -38,3 +40,11 @@ class SuiteUnusable(TaskError):
 
 class PatchRejected(TaskError):
     """A patch that is malformed, leaves the work tree or does not apply."""
+
+
+class PatchConflict(PatchRejected):
+    """A sound patch that was made for other content."""
+
+
+class Undeliverable(TaskError):
+    """A good patch that cannot be put where the user wants it."""

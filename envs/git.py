@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from envs.disk import room_for
 from envs.errors import RepositoryUnusable
 from sandbox.errors import DiskFull
 
@@ -37,6 +38,9 @@ _NEUTRAL = {
     "apply.whitespace": "nowarn",
     "apply.ignoreWhitespace": "no",
     "submodule.recurse": "false",
+    "core.splitIndex": "false",  # a scratch index must not leave its base in the user's .git
+    "core.untrackedCache": "false",
+    "index.sparse": "false",
     "gc.auto": "0",
     "maintenance.auto": "false",
     "i18n.commitEncoding": "UTF-8",
@@ -95,7 +99,7 @@ class Git:
         folder: where git starts.
         git_dir: the repository; None lets git search upward from `folder`. With it, git asks nothing about ownership.
         work_tree: top of the work tree, with `git_dir`.
-        config: keys on top of the neutral ones.
+        config: keys on top of the neutral ones; none holds `=`, where git would end it.
         as_user: with the user's own configuration and identity, for questions only.
     """
 
@@ -112,11 +116,8 @@ class Git:
         if git_dir is not None:
             self._place += [f"--git-dir={git_dir}", f"--work-tree={work_tree or folder}"]
         keys = ({} if as_user else _NEUTRAL) | dict(config or {})
+        self._place += [word for key, value in keys.items() for word in ("-c", f"{key}={value}")]
         self._env = _ALWAYS | ({} if as_user else _CLOSED)
-        if keys:
-            self._env |= {"GIT_CONFIG_COUNT": str(len(keys))}
-        for number, (key, value) in enumerate(keys.items()):
-            self._env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
 
     def ask(self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Answer:
         """Run one command to its end and return what it said.
@@ -125,10 +126,10 @@ class Git:
             RepositoryUnusable: git is not installed.
             DiskFull: git says that no room is left.
         """
-        with tempfile.TemporaryFile() as feed:
+        given = self._env | dict(env or {})
+        with tempfile.TemporaryFile() as feed, room_for("what git is given"):
             feed.write(stdin)
             feed.seek(0)
-            given = self._env | dict(env or {})
             status, out, err = _gitpython().execute(
                 self._command(given, words),
                 istream=feed,

@@ -8,7 +8,9 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from envs.diffs import check_path, parse
+from envs.diff_names import check_path
+from envs.diffs import parse, paths
+from envs.disk import room_for
 from envs.errors import PatchRejected, RepositoryUnusable
 from envs.trees import FileChange, Tree
 from envs.values import Patch, Snapshot
@@ -28,7 +30,10 @@ class BaseTree:
     """
 
     def __init__(self, snapshot: Snapshot, *, folder: Path | None = None) -> None:
-        """Prepare; `folder` says where the private folder is made (None: the system's place for temporary files)."""
+        """Prepare; `folder` says where the private folder is made (None: the system's place for temporary files).
+
+        Entering raises `RepositoryUnusable` when the archive is gone or broken, and `DiskFull`.
+        """
         self._snapshot = snapshot
         self._folder = folder
         self._tree: Tree | None = None
@@ -36,13 +41,16 @@ class BaseTree:
     def __enter__(self) -> Self:
         self._temporary = tempfile.TemporaryDirectory(dir=self._folder, prefix="winnow-base-")
         try:
-            place = Path(self._temporary.name)
-            _extract_git(Path(self._snapshot.archive), place)
-            self._tree = Tree(place, place / ".git")
+            with room_for("the base"):
+                self._tree = self._open(Path(self._temporary.name))
         except BaseException:
             self._temporary.cleanup()
             raise
         return self
+
+    def _open(self, place: Path) -> Tree:
+        _extract_git(Path(self._snapshot.archive), place)
+        return Tree(place, place / ".git")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -94,15 +102,6 @@ def clean(text: str) -> Patch:
     return Patch(diff="".join(f"{line}\n" for file in files for line in file.lines))
 
 
-def paths(patch: Patch) -> tuple[str, ...]:
-    """Name every file that a patch touches, old and new names, sorted.
-
-    Raises:
-        PatchRejected: it is malformed, or names a file that no patch may touch.
-    """
-    return tuple(sorted({path for file in parse(patch.diff) for path in (file.old, file.new) if path is not None}))
-
-
 def make_patch(base: BaseTree, files: Mapping[str, bytes | None]) -> Patch:
     """Make the patch that gives these files these contents (None: deletes the file). No difference gives an empty patch.
 
@@ -142,7 +141,7 @@ def _extract_git(archive: Path, place: Path) -> None:
                     target.mkdir(exist_ok=True)
                 elif (source := tar.extractfile(member)) is not None:
                     target.write_bytes(source.read())
-    except (OSError, tarfile.TarError) as error:
+    except (FileNotFoundError, PermissionError, tarfile.TarError) as error:
         raise RepositoryUnusable(
             f"The base archive {archive} cannot be read: {error}.", hint="Start the run again."
         ) from error

@@ -68,6 +68,12 @@ def _no_filters(git: Git) -> dict[str, str]:
     """Clean and smudge commands are programs that the repository names; emptied, they pass content through."""
     keys = os.fsdecode(git.ask("config", "-z", "--name-only", "--get-regexp", r"^filter\.").out).split("\0")
     names = {key.removeprefix("filter.").rpartition(".")[0] for key in keys if key.count(".") >= 2}
+    for name in names:
+        if "=" in name:
+            raise RepositoryUnusable(
+                f"The repository configures a filter whose name holds `=`, {name!r}, which cannot be switched off.",
+                hint="Remove it from .git/config.",
+            )
     empty = {f"filter.{name}.{verb}": "" for name in sorted(names) for verb in ("clean", "smudge", "process")}
     return empty | {f"filter.{name}.required": "false" for name in sorted(names)}
 

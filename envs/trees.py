@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from envs.archive import ATTRIBUTES, new_git_dir
-from envs.diffs import check_path, parse, quoted
-from envs.errors import PatchRejected
+from envs.diff_names import check_path, quoted
+from envs.diffs import paths
+from envs.disk import room_for
+from envs.errors import PatchConflict, PatchRejected
 from envs.git import Git
 from envs.values import Patch
 from sandbox.values import Value
@@ -21,7 +23,9 @@ from sandbox.values import Value
 MAX_CHANGED_BYTES = 256_000_000
 """Largest sum of contents, before and after, of one patch's files."""
 
-_LINK = 0o120000
+LINK = 0o120000
+"""Git's mode of a symbolic link."""
+
 _NONE = "0" * 40
 _CONFIG = {"core.compression": "1", "diff.renameLimit": "1000", "core.quotePath": "false"}
 
@@ -41,6 +45,12 @@ class FileChange(Value):
     """None when it is deleted."""
     renamed_from: str | None = None
     """The old name, when git finds the contents alike; `before` is the old file's."""
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Names that no longer exist after the change."""
+        old = () if self.renamed_from is None else (self.renamed_from,)
+        return old if self.after is not None else (*old, self.path)
 
 
 class Stored(NamedTuple):
@@ -79,9 +89,9 @@ class Tree:
         """Store content and return its name."""
         return self.git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=data).decode().strip()
 
-    def find(self, paths: Iterable[str]) -> dict[str, Stored]:
+    def find(self, files: Iterable[str]) -> dict[str, Stored]:
         """Look files up; those that are not there are missing from the answer."""
-        wanted = set(paths)
+        wanted = set(files)
         if not wanted:
             return {}
         listed = self.git.run("ls-files", "-z", "--stage", "--", *sorted(wanted)).split(b"\0")
@@ -117,23 +127,30 @@ class Tree:
         """Apply a patch to a copy of the tree and say what came of it. Context must match exactly; hunks may have moved.
 
         Raises:
-            PatchRejected: the patch is malformed, does not apply, or makes something that no patch may.
+            PatchConflict: the patch is sound, but was made for other content.
+            PatchRejected: it is malformed, or makes something that no patch may.
         """
         if patch.is_empty:
             return ()
-        parse(patch.diff)
+        named = paths(patch)
+        if not named:
+            raise PatchRejected("The patch holds no diff.", hint="It must be what `git diff` prints.")
         with self._changed() as index:
             before = self.git.run("write-tree", env=index).decode().strip()
             answer = self.git.ask("apply", "--cached", "-", stdin=patch.diff.encode(), env=index)
             if answer.status != 0:
-                raise PatchRejected(
+                raise PatchConflict(
                     f"The patch does not apply: {answer.reason}.",
                     hint="It must have been made against the same base.",
                 )
             raw = self.git.run("diff-index", "--cached", "--raw", "-z", "--no-abbrev", "-M", before, env=index)
         entries = list(_entries(raw))
         contents = self.contents(blob for _, _, *stored in entries for blob in (s.blob for s in stored if s) if blob)
-        return tuple(_checked(path, old, before, after, contents) for path, old, before, after in entries)
+        changes = tuple(_checked(path, old, before, after, contents) for path, old, before, after in entries)
+        # Whoever asks `paths` what a patch touches must not be told less than git does.
+        if hidden := {path for change in changes for path in (change.path, *change.gone)}.difference(named):
+            raise PatchRejected(f"The patch is malformed: it also touches {min(hidden)!r}.")
+        return changes
 
     def diff(self, files: Mapping[str, bytes | None]) -> str:
         """Say in git's words how the tree changes when these files get these contents (None: deleted).
@@ -151,12 +168,12 @@ class Tree:
                 text.add(path)
         with self._changed() as index:
             before = self.git.run("write-tree", env=index).decode().strip()
-            self._put_all(files, present, index)
+            self._put_all(files, present, before, index)
             binary = set(files) - text
             return self._diff(self.git, before, text, index) + self._diff(self._binary, before, binary, index)
 
     def _put_all(
-        self, files: Mapping[str, bytes | None], present: Mapping[str, Stored], index: Mapping[str, str]
+        self, files: Mapping[str, bytes | None], present: Mapping[str, Stored], before: str, index: Mapping[str, str]
     ) -> None:
         gone = [f"0 {_NONE}\t{path}\0" for path in present]
         executable = {path for path, stored in present.items() if stored.mode == 0o100755}
@@ -168,20 +185,24 @@ class Tree:
         answer = self.git.ask("update-index", "-z", "--index-info", stdin="".join(gone + made).encode(), env=index)
         if answer.status != 0:
             raise PatchRejected(f"These files cannot be in one tree: {answer.reason}.")
+        named = self.git.run("diff-index", "--cached", "--name-only", "-z", before, env=index).split(b"\0")
+        lost = {name.decode("utf-8", "surrogateescape") for name in named if name} - files.keys()
+        if lost:
+            raise PatchRejected(f"{min(lost)!r} stands in the way of a file of the same name, or of one below it.")
 
-    def _diff(self, git: Git, before: str, paths: set[str], index: Mapping[str, str]) -> str:
-        if not paths:
+    def _diff(self, git: Git, before: str, files: set[str], index: Mapping[str, str]) -> str:
+        if not files:
             return ""
         how = ("--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
         prefixes = ("--src-prefix=a/", "--dst-prefix=b/")
         return git.run(
-            "diff-index", "-p", *how, *prefixes, "--cached", before, "--", *sorted(paths), env=index
+            "diff-index", "-p", *how, *prefixes, "--cached", before, "--", *sorted(files), env=index
         ).decode()
 
     @contextmanager
     def _changed(self) -> Iterator[dict[str, str]]:
         """The variable that makes git work on a copy of the index."""
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+        with room_for("a scratch tree"), tempfile.TemporaryDirectory(dir=self._folder) as folder:
             index = Path(folder) / "index"
             if (self._git_dir / "index").exists():
                 shutil.copyfile(self._git_dir / "index", index)
@@ -208,9 +229,9 @@ def _checked(
     path: str, old: str | None, before: Stored | None, after: Stored | None, contents: Mapping[str, bytes]
 ) -> FileChange:
     check_path(path)
-    if after and after.mode not in (0o100644, 0o100755, _LINK):
+    if after and after.mode not in (0o100644, 0o100755, LINK):
         raise PatchRejected(f"The patch makes {path!r} something that is neither a file nor a symbolic link.")
-    if after and after.mode == _LINK:
+    if after and after.mode == LINK:
         _check_link(path, contents[after.blob])
     return FileChange(
         path=path,
