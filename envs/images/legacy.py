@@ -130,7 +130,10 @@ def tox(files: Mapping[str, str]) -> Wants:
     for line in lines:
         own = OWN_EXTRAS.fullmatch(line)
         extras += re.findall(r"[\w-]+", own[1]) if own else []
-    return Wants(unique(extras), unique([line for line in lines if line and not OWN_EXTRAS.fullmatch(line)]))
+    # What only makes environments is not needed in one.
+    tools = {"poetry", "pdm", "uv", "hatch", "tox", "nox", "pip", "virtualenv", "tox-uv", "tox-gh-actions", ""}
+    kept = [line for line in lines if normal(line) not in tools and not OWN_EXTRAS.fullmatch(line)]
+    return Wants(unique(extras), unique(kept))
 
 
 def _expand(parser: configparser.RawConfigParser, text: str, depth: int) -> Iterator[str]:
@@ -158,6 +161,29 @@ def environment_yml(text: str) -> Wants:
     inside = re.search(r"^( *)- pip:[ \t]*\n((?:\1[ ]+- .*\n?|[ \t]*\n)+)", text, re.MULTILINE)
     found = re.findall(r"^\s*- ['\"]?([^'\"\n#]+)", inside[2], re.MULTILINE) if inside else []
     return Wants((), tuple(line.strip() for line in found if not line.strip().startswith(("-e", "."))))
+
+
+def locked(files: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions in a lock file of uv, Poetry or PDM; packages that are locked several times are left out."""
+    for name in ("uv.lock", "poetry.lock", "pdm.lock"):
+        packages = load(files.get(name, "")).get("package")
+        if isinstance(packages, list):
+            found: dict[str, set[str]] = {}
+            for package in packages:
+                if isinstance(package, dict) and "version" in package and not _is_local(package):
+                    found.setdefault(normal(str(package.get("name"))), set()).add(str(package["version"]))
+            return {package: versions.pop() for package, versions in sorted(found.items()) if len(versions) == 1}
+    return {}
+
+
+def _is_local(package: Mapping[str, Any]) -> bool:
+    """True for the project itself and its parts."""
+    return bool({"editable", "virtual", "directory", "path"} & set(table(package, "source")))
+
+
+def normal(line: str) -> str:
+    """Return the normalised name of the distribution that a requirement line asks for."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s\[<>=!~;@(]", line.strip(), maxsplit=1)[0]).lower()
 
 
 def requirement_files(names: Mapping[str, str], pattern: re.Pattern[str]) -> Wants:

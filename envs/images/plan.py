@@ -31,6 +31,7 @@ def make_plan(recipe: Recipe, request: ImageRequest, *, untracked: str = "", ans
         "dependencies": recipe.dependencies,
         "requirements": recipe.requirements,
         "hints": recipe.hints,
+        "locked": dict(recipe.locked),
         "runner": [recipe.runner] if recipe.runner else [],
         "env": dict(recipe.version_env),
         "setup": request.setup,

@@ -1,8 +1,9 @@
 """What it takes to run a project's tests, read from its files. Pure.
 
-Dependencies of the tests come from the first of these that says anything: what is named for testing (optional
-dependencies, dependency groups, Poetry, Hatch, PDM) together with what tox installs; requirement files for tests; what is
-named for development; requirement files for development. What the tests use and nobody names is added from a table.
+Dependencies of the tests are what is named for testing (optional dependencies, dependency groups, Poetry, Hatch, PDM)
+together with what tox installs. Where nothing is named so: what tox installs, requirement files for tests, what is named
+for development, requirement files for development, as many of these in this order as it takes until one names a runner.
+What the tests use and nobody names is added from a table. Lock files say which versions were tried.
 """
 
 import re
@@ -19,6 +20,8 @@ from envs.images.legacy import (
     environment_yml,
     ini,
     lines_of,
+    locked,
+    normal,
     option,
     pkg_info,
     pkg_info_wants,
@@ -36,7 +39,7 @@ Version = tuple[int, int]
 
 METADATA = re.compile(
     r"pyproject\.toml|setup\.(py|cfg)|tox\.(ini|toml)|pytest\.ini|\.pytest\.ini|\.python-version|PKG-INFO|environment\.ya?ml|"
-    r"Dockerfile|\.devcontainer/(devcontainer\.json|Dockerfile)|MANIFEST\.in|Cargo\.toml|CMakeLists\.txt|meson\.build|"
+    r"Dockerfile|\.devcontainer/(devcontainer\.json|Dockerfile)|(uv|poetry|pdm)\.lock|Cargo\.toml|CMakeLists\.txt|meson\.build|"
     r"([^/]+/)?[^/]*(requirements?|reqs|deps|constraints|dependencies)[^/]*\.(txt|in|pip)|(requirements?|reqs|deps|dependencies)/[^/]+\.(txt|in|pip)"
 )
 """Files that decide how a project is installed."""
@@ -49,6 +52,8 @@ VERSION_FROM_TAGS = re.compile(
     r"setuptools[-_]scm|hatch-vcs|vcs[-_]versioning|flit[-_]scm|versioningit|setuptools-git-versioning|\bpbr\b|"
     r"poetry-dynamic-versioning|dunamai|source\s*=\s*\"scm\"|pdm-backend"
 )
+RUNNERS = re.compile(r"-r|(pytest|nose2?|stestr|testtools|trial|twisted|ward|green)\b")
+"""Requirement lines that show that what is needed for running tests has been named."""
 FALLBACK_VERSION = "0.0.0+winnow"
 
 
@@ -65,6 +70,8 @@ class Recipe(Value):
     """The project's own dependencies as far as they are written down: for projects that cannot be installed."""
     requirements: tuple[str, ...] = ()
     """What the tests need, as lines of a requirements file; `-r FILE` is relative to the tree."""
+    locked: Mapping[str, str] = Field(default_factory=dict)
+    """Versions from the lock file, by normalised name."""
     hints: tuple[str, ...] = ()
     """Distributions that the tests use and nobody names: wanted, but nothing depends on them."""
     runner: str | None = "pytest"
@@ -103,13 +110,15 @@ def make_recipe(files: Mapping[str, str], paths: Set[str], *, version: str | Non
     if not installable:
         wanted = Wants((), wanted.requirements)
     tests = {path: text for path, text in files.items() if TEST_SOURCE.fullmatch(path) or not path.endswith(".py")}
-    declared = {_normal(line) for line in wanted.requirements} | {_normal(name or "")}
+    dependencies = _dependencies(files, info, installable=installable)
+    declared = {normal(line) for line in (*wanted.requirements, *dependencies, name or "")}
     build = "\n".join(files.get(path, "") for path in ("pyproject.toml", "setup.py", "setup.cfg"))
     return Recipe(
         name=name,
         installable=installable,
         extras=wanted.extras,
-        dependencies=_dependencies(files, info, installable=installable),
+        dependencies=dependencies,
+        locked=locked(files),
         requirements=wanted.requirements,
         hints=(
             # Until Python 3.12 every environment had it, and what is older than that may rely on it.
@@ -136,13 +145,16 @@ def _wants(files: Mapping[str, str]) -> Wants:
         for kind in (TESTING, DEVELOPMENT)
     }
     conda = environment_yml(files.get("environment.yml", files.get("environment.yaml", "")))
-    return (
-        named[TESTING] + tox(files)
-        or requirement_files(files, TEST_FILE)
-        or named[DEVELOPMENT]
-        or requirement_files(files, DEV_FILE)
-        or conda
-    )
+    found = named[TESTING]
+    if found:
+        return found + tox(files)
+    # Some of these have only a part of it: `tox` may leave the rest to a tool that it calls.
+    found = tox(files)
+    for more in (requirement_files(files, TEST_FILE), named[DEVELOPMENT], requirement_files(files, DEV_FILE), conda):
+        if found.extras or any(RUNNERS.match(line) for line in found.requirements):
+            break
+        found += more
+    return found
 
 
 def _dependencies(files: Mapping[str, str], info: Mapping[str, list[str]], *, installable: bool) -> tuple[str, ...]:
@@ -229,13 +241,12 @@ def _version_env(build: str, name: str | None, version: str | None) -> dict[str,
     }
     # For the project alone where its name is known: dependencies that are built from source read the general one, too.
     suffix = f"_FOR_{re.sub(r'[-_.]+', '_', name).upper()}" if name else ""
+    if "hatch-vcs" in build:
+        # It does not tell the reader of these variables what the project is called.
+        env["SETUPTOOLS_SCM_PRETEND_VERSION"] = value
     return env | {f"SETUPTOOLS_SCM_PRETEND_VERSION{suffix}": value}
 
 
 def _helpers(paths: Set[str]) -> set[str]:
     """Return the modules that tests may import from their own folders."""
     return {part.removesuffix(".py") for path in paths if TEST_SOURCE.fullmatch(path) for part in path.split("/")}
-
-
-def _normal(line: str) -> str:
-    return re.sub(r"[-_.]+", "-", re.split(r"[\s\[<>=!~;@(]", line.strip(), maxsplit=1)[0]).lower()

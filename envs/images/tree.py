@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from envs.images.recipe import EXTENSION_SOURCE, METADATA, TEST_SOURCE
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 4 << 20
 """Larger files are nobody's metadata."""
 
 

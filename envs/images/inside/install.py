@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 from typing import Any, Dict, List, Optional
 
 PIP = [sys.executable, "-m", "pip", "install", "--prefer-binary", "--progress-bar=off"]
@@ -54,15 +55,34 @@ class Installer:
             self.log = "".join(lines)
         return ok
 
+    def as_locked(self) -> bool:
+        """Install all at once in the versions of the lock file.
+
+        Only if no dependency must be built for it: versions that are older than the interpreter often cannot be.
+        """
+        if not self.plan["locked"]:
+            return False
+        handle, path = tempfile.mkstemp(suffix=".txt")
+        with os.fdopen(handle, "w") as stream:
+            stream.write("".join("%s==%s\n" % pair for pair in sorted(self.plan["locked"].items())))
+        hints = [line for line in self.plan["hints"] if not any(same(line, name) for name in self.plan["locked"])]
+        return self.at_once(self.lines() + hints, "-c", path, "--only-binary=:all:")
+
+    def lines(self) -> List[str]:
+        """Return what must be there besides the project."""
+        plan = self.plan
+        return list(([] if plan["project"] else plan["dependencies"]) + plan["requirements"] + plan["runner"])
+
+    def at_once(self, lines: List[str], *options: str) -> bool:
+        """Install the project and these requirements in one go."""
+        project = ["-e", target(self.plan["extras"])] if self.plan["project"] else []
+        return self.pip(*project, *words(lines), *options)
+
     def everything(self) -> bool:
         """Install all at once, less what no index has."""
-        plan = self.plan
-        hints = list(plan["hints"])
-        own = [] if plan["project"] else plan["dependencies"]
-        lines = own + plan["requirements"] + plan["runner"]
-        project = ["-e", target(plan["extras"])] if plan["project"] else []
+        lines, hints = self.lines(), list(self.plan["hints"])
         for _ in range(MAX_RETRIES):
-            if self.pip(*project, *words(lines + hints)):
+            if self.at_once(lines + hints):
                 return True
             if UNREACHABLE.search(self.log):
                 return False
@@ -225,7 +245,7 @@ def main(plan_path: str) -> int:
     if plan["setup"]:
         if error is None and plan["runner"] and not importable("pytest"):
             installer.group(plan["runner"])
-    elif not installer.everything():
+    elif not installer.as_locked() and not installer.everything():
         # What each step would find out again, slowly.
         error = NO_INDEX if UNREACHABLE.search(installer.log) else installer.in_steps()
     if plan["untracked"]:

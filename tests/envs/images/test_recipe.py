@@ -52,6 +52,8 @@ setup(name="My.Pkg", packages=find_packages("lib"), package_dir={"": "lib"}, tes
         ({"dev-requirements.txt": "", "docs/requirements.txt": ""}, (), ("-r dev-requirements.txt",)),
         ({"PKG-INFO": "Name: a\nProvides-Extra: test\nProvides-Extra: docs\n", "setup.py": "import setuptools; setuptools.setup()"}, ("test",), ()),
         ({"environment.yml": "name: a\ndependencies:\n  - python=3.9\n  - pip\n  - pip:\n    - pytest==7\n    - -e .\n  - numpy\n"}, (), ("pytest==7",)),
+        ({"tox.ini": "[testenv]\ndeps = poetry\n", "pyproject.toml": "[tool.poetry.group.dev.dependencies]\npytest='*'"}, (), ("pytest",)),
+        ({"tox.ini": "[testenv]\ndeps = coverage\n", "requirements-dev.txt": ""}, (), ("coverage", "-r requirements-dev.txt")),
         ({"pyproject.toml": "not toml [", "setup.cfg": "no\nini"}, (), ()),
     ],
 )  # fmt: skip
@@ -89,7 +91,7 @@ def test_where_modules_are(files: dict[str, str], root: str, main: str | None) -
     ("build", "version", "name", "value"),
     [
         ("[build-system]\nrequires=['setuptools-scm']\n[project]\nname='My.pkg'", "1.2", "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_MY_PKG", "1.2"),
-        ("[build-system]\nrequires=['hatch-vcs']", None, "SETUPTOOLS_SCM_PRETEND_VERSION", "0.0.0+winnow"),
+        ("[build-system]\nrequires=['hatch-vcs']\n[project]\nname='a'", None, "SETUPTOOLS_SCM_PRETEND_VERSION", "0.0.0+winnow"),
         ("[build-system]\nrequires=['pbr']", None, "PBR_VERSION", "0.0.0.dev0+winnow"),
         ("[build-system]\nrequires=['setuptools']", "1.2", "PBR_VERSION", None),
     ],
@@ -141,3 +143,23 @@ def test_tools_that_nobody_names() -> None:
 )  # fmt: skip
 def test_poetrys_constraints(spec: object, line: str | None) -> None:
     assert poetry_requirement("p", spec) == line
+
+
+def test_lock_files_say_which_versions_were_tried() -> None:
+    lock = """
+[[package]]
+name = "Pytest_Mock"
+version = "1"
+[[package]]
+name = "two"
+version = "1"
+[[package]]
+name = "two"
+version = "2"
+[[package]]
+name = "mine"
+version = "3"
+source = { editable = "." }
+"""
+    assert recipe({"uv.lock": lock}).locked == {"pytest-mock": "1"}
+    assert recipe({"poetry.lock": "nonsense ["}).locked == {}
