@@ -187,8 +187,8 @@ def run_engine(
     archive.write_bytes(engine_archive())
     hide.write_text(json.dumps(hidden))
     pytest = project.package.kind == "pytest"
-    visible = case["visible_failing"] + case["visible_passing"]
-    arguments = ["-p", "winnow_bench", "-p", "no:cacheprovider", *project.package.tests] if pytest else sorted(visible)
+    arguments = ["-p", "winnow_bench", "-p", "no:cacheprovider"] if pytest else []
+    arguments += project.package.tests
     request.write_text(
         json.dumps(
             {
