@@ -187,14 +187,16 @@ def run_engine(
     archive.write_bytes(engine_archive())
     hide.write_text(json.dumps(hidden))
     pytest = project.package.kind == "pytest"
-    visible = case["visible_failing"] + case["visible_passing"]
-    arguments = ["-p", "winnow_bench", "-p", "no:cacheprovider", *project.package.tests] if pytest else sorted(visible)
+    arguments = ["-p", "winnow_bench", "-p", "no:cacheprovider"] if pytest else []
+    places = project.package.tests if pytest else []
+    arguments += [] if pytest else project.package.tests
     request.write_text(
         json.dumps(
             {
                 "workdir": str(tree),
                 "kind": project.package.kind,
                 "arguments": arguments,
+                "tests": places,
                 "failing": case["visible_failing"],
             }
         )

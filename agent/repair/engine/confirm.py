@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,8 @@ from .request import Request
 from .source import Source
 from .state import Tree
 
+CHECK = "--check"
+"""First argument of the engine when it is to run named unittest tests in a process of its own."""
 _MAX_TESTS = 300
 _TIMEOUT_S = 120.0
 
@@ -24,12 +27,19 @@ _TIMEOUT_S = 120.0
 class Confirmer:
     """Runs the failing tests and the covering ones on the edited tree, which is put back afterwards."""
 
-    def __init__(self, request: Request, tree: Tree, baseline: Baseline, passing: Sequence[str]) -> None:
+    def __init__(self, request: Request, tree: Tree, baseline: Baseline, passing: Sequence[str], archive: str) -> None:
         self._request = request
         self._tree = tree
         self._tests = [item.test for item in baseline.failing] + [*passing, *baseline.unsteady][:_MAX_TESTS]
         self._writes = baseline.writes
         self._count = 0
+        self._arguments = (
+            request.arguments
+        )  # options alone: what follows one, such as a configuration file, may exist in the tree
+        self._archive = os.path.abspath(archive)
+        self._list = os.path.join(tempfile.gettempdir(), "check.json")
+        with open(self._list, "w", encoding="utf-8") as file:
+            json.dump({"arguments": [*request.arguments, *request.tests], "tests": self._tests}, file)
         self._cache = os.path.join(request.workdir, ".pytest_cache")
         self._cached = os.path.exists(self._cache)
         self._env = {**os.environ, "PYTHONPYCACHEPREFIX": os.path.join(tempfile.gettempdir(), "bytecode")}  # noqa: TID251  the tests' own
@@ -56,7 +66,10 @@ class Confirmer:
                 shutil.rmtree(self._cache, ignore_errors=True)
 
     def _run(self) -> bool:
-        command = [sys.executable, "-m", self._request.kind, *self._runner_arguments(), *self._tests]
+        if self._request.kind == "pytest":
+            command = [sys.executable, "-m", "pytest", *self._arguments, *self._tests]
+        else:  # not every test that unittest finds can be named on its command line
+            command = [sys.executable, self._archive, CHECK, self._list]
         with subprocess.Popen(
             command,
             cwd=self._request.workdir,
@@ -73,9 +86,3 @@ class Confirmer:
             finally:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
-
-    def _runner_arguments(self) -> list[str]:
-        """The suite's own options; there are no paths among them, as `Suite.paths` has those."""
-        if self._request.kind == "unittest":
-            return [item for item in self._request.arguments if item in ("-v", "-q", "-b")]
-        return list(self._request.arguments)

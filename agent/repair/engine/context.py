@@ -65,6 +65,8 @@ class FileContext:
         self.strings: dict[str, int] = {}
         self.numbers: dict[str, int] = {}
         self.exceptions: dict[str, None] = {}
+        self.enclosing: dict[str, list[ast.expr]] = {}
+        """Expressions of the file by the text of each operand or argument in them."""
         self._survey()
 
     def _gather(self, function: FunctionNode) -> None:
@@ -98,6 +100,15 @@ class FileContext:
             if "\n" not in text and len(text) < 120 and not isinstance(part, ast.Constant):
                 self.conditions.append(self._donor(part, function, ""))
 
+    def _enclose(self, node: ast.expr) -> None:
+        if in_fstring(self.source, node) or (node.end_lineno or 0) > node.lineno:
+            return
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)) and child is not getattr(
+                node, "func", None
+            ):
+                self.enclosing.setdefault(self.source.seg(child), []).append(node)
+
     def _donor(self, node: Union[ast.stmt, ast.expr], function: FunctionNode, before: str) -> Donor:
         text = self.source.seg(node)
         lead = self.source.indent(node)
@@ -108,6 +119,8 @@ class FileContext:
 
     def _survey(self) -> None:
         for node in ast.walk(self.source.tree):
+            if isinstance(node, (ast.Call, ast.BinOp, ast.BoolOp, ast.Subscript, ast.UnaryOp)):
+                self._enclose(node)
             if isinstance(node, ast.Call):
                 self.calls.setdefault(callee(node), []).append(node)
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import shutil
 import sys
@@ -10,6 +11,8 @@ import tempfile
 import traceback
 from typing import Optional
 
+from . import unittest_runner
+from .confirm import CHECK
 from .forks import cpu_seconds
 from .ground import Hopeless
 from .request import Events, Request
@@ -19,6 +22,8 @@ from .search import Search
 
 def main(arguments: list[str]) -> int:
     """Search as the request file (the only argument) says. 0: finished, with or without finds; 2: no such request."""
+    if arguments[:1] == [CHECK]:
+        return _check(arguments[1])
     out = os.dup(1)
     os.set_inheritable(out, False)
     events = Events(out)
@@ -64,11 +69,11 @@ def _search(request: Request, events: Events, scratch: str) -> None:
     """Collect with the suite's runner and search; always say `done`, unless the process dies."""
     _seal(scratch)
     archive = os.path.abspath(sys.argv[0])
-    sys.path[:] = [request.workdir, *(path for path in sys.path if os.path.abspath(path) != archive)]
+    _look_in(request.workdir, archive)
     sys.argv = [request.kind, *request.arguments]
 
     def then(runner: Runner) -> None:
-        search = Search(request, events, runner)
+        search = Search(request, events, runner, archive)
         try:
             reason, detail = search.run(), ""
         except Hopeless as error:
@@ -91,11 +96,22 @@ def _search(request: Request, events: Events, scratch: str) -> None:
                 [*request.arguments, *request.tests], request.failing, scratch, request.max_files, then
             )
         else:
-            importlib.import_module(f"{__package__}.unittest_runner").collect(
-                [*request.arguments, *request.tests], request.failing, then
-            )
+            unittest_runner.collect([*request.arguments, *request.tests], request.failing, then)
     except (CollectionFailed, ImportError) as error:
         events.emit("done", reason="unusable", detail=str(error)[:2000], tried=0, cpu_s=round(cpu_seconds(), 3))
+
+
+def _look_in(workdir: str, archive: str) -> None:
+    """Import from the work tree first, as `python -m` would, and not from the engine's archive."""
+    sys.path[:] = [workdir, *(path for path in sys.path if os.path.abspath(path) != archive)]
+
+
+def _check(path: str) -> int:
+    """Run the tests that a file names; 0 when all pass."""
+    with open(path, encoding="utf-8") as file:
+        wanted = json.load(file)
+    _look_in(os.getcwd(), os.path.abspath(sys.argv[0]))
+    return 0 if unittest_runner.check(wanted["arguments"], wanted["tests"]) else 1
 
 
 def _seal(scratch: str) -> None:

@@ -156,7 +156,8 @@ def _names(node: ast.AST) -> Iterator[str]:
 
 
 def _imported(source: Source, node: ast.FunctionDef, score: float) -> Place:
-    """A function of the module that its own statements call."""
+    """A function of the module that its own statements call: more suspicious than any one of those."""
+    score *= 1.5
     lines = dict.fromkeys(range(node.lineno, (node.end_lineno or node.lineno) + 1), score)
     return Place(ImportedUnit(source, node), lines, score)
 

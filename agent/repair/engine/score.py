@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import tokenize
+from collections import Counter
 
 from .candidates import Candidate
 from .edits import DELETES
@@ -36,7 +37,8 @@ class Scorer:
             source.text[line : edit.start] + edit.text.encode("utf-8", "surrogatepass") + source.text[edit.end : stop]
         ).decode("utf-8", "replace")
         natural = self._surprise(new) - self._surprise(old)
-        size = len(_tokens(edit.text)) + len(_tokens(source.text[edit.start : edit.end].decode("utf-8", "replace")))
+        before = _tokens(source.text[edit.start : edit.end].decode("utf-8", "replace"))
+        size = 1 + _difference(before, _tokens(edit.text))
         penalty = 2.0 if DELETES in edit.flags else 0.0
         return math.log(candidate.priority + 1e-9) - 0.15 * max(-4.0, min(natural, 12.0)) - 0.08 * size - penalty
 
@@ -53,6 +55,12 @@ class Scorer:
         pair = self._counts.get((two, three), 0) / (self._counts.get((two,), 0) or 1)
         triple = self._counts.get((one, two, three), 0) / (self._counts.get((one, two), 0) or 1)
         return min(1.0, max(1e-6, 0.6 * triple + 0.3 * pair + 0.1 * min(1.0, flat)))
+
+
+def _difference(one: list[str], two: list[str]) -> int:
+    """Tokens that only one of two texts has: a mere change of order has none."""
+    left, right = Counter(one), Counter(two)
+    return sum(((left - right) + (right - left)).values())
 
 
 def _tokens(text: str) -> list[str]:

@@ -29,8 +29,8 @@ _RETRIES = 16
 """Candidates that ran out of time and are tried again with more, when nothing was found; a quarter of that when something was."""
 _ALONE = 500
 """Candidates that get a process of their own when tests depend on what ran before and nothing was found otherwise."""
-_RELOADS = 200
-"""Candidates that need a module to be executed again, when nothing was found; a fifth of that when something was."""
+_RELOADS = 500
+"""Candidates that need a module to be executed again, when nothing was found; a tenth of that when something was."""
 
 
 class Trial(NamedTuple):
@@ -48,13 +48,14 @@ class Stop(Exception):
 class Search:
     """Holds what the phases share. `run` goes through them and returns why it stopped."""
 
-    def __init__(self, request: Request, events: Events, runner: Runner) -> None:
+    def __init__(self, request: Request, events: Events, runner: Runner, archive: str) -> None:
         self._request = request
         self._events = events
         self._runner = runner
         self._project = Project(request.workdir, runner)
         self._tree = Tree(self._project.workdir)
         self._guard = StateGuard(self._project.ours, self._project.workdir)
+        self._archive = archive
         self._seen: dict[object, set[object]] = {}
         self.tried = 0
         self.plausible = 0
@@ -79,7 +80,7 @@ class Search:
         gc.collect()
         gc.freeze()
         self._judge = Judge(self._runner, baseline, self._guard, self._request.batch)
-        self._confirmer = Confirmer(self._request, self._tree, baseline, self._judge.passing)
+        self._confirmer = Confirmer(self._request, self._tree, baseline, self._judge.passing, self._archive)
         self._scorer = Scorer(found)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # candidates compile with warnings of their own
@@ -150,7 +151,7 @@ class Search:
         for trial in slow[: _RETRIES // 4 if self.plausible else _RETRIES]:
             if self._judge.judge([trial.swap], large=True)[0].status == "passed":
                 self._settle(trial)
-        count = _RELOADS // 5 if self.plausible else _RELOADS
+        count = _RELOADS // 10 if self.plausible else _RELOADS
         reloads = self._generator.generate(module_level.places(found), reload=True)
         stream = self._trials(reloads, self._request.max_candidates, count)
         while batch := self._next(stream):

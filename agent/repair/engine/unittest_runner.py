@@ -11,21 +11,34 @@ from typing import Any, Callable, Collection, Iterator, Optional, Sequence
 
 from .runner import FAILED, PASSED, SKIPPED, CollectionFailed, Result, Runner
 
+_NAME = "_winnow_name"
+"""Attribute of a test's copy: the name that it goes by here."""
+
 
 class UnittestRunner:
     """Implements `Runner` over loaded test cases."""
 
     def __init__(self, tests: Sequence[Any]) -> None:
         self._tests: dict[str, Any] = {}
-        for test in tests:
-            self._tests.setdefault(test.id(), test)
+        self._doubles: dict[str, int] = {}
+        for test in {id(test): test for test in tests}.values():
+            self._tests[self._free_name(test.id())] = test
         self.ids = list(self._tests)
         self.files = {name: _file_of(test) for name, test in self._tests.items()}
         self.code_tests = frozenset(name for name, test in self._tests.items() if hasattr(test, "_dt_test"))
 
+    def _free_name(self, name: str) -> str:
+        """The name itself, or with a number behind it: classes that a function makes share their names."""
+        if name not in self._tests:
+            return name
+        self._doubles[name] = self._doubles.get(name, 1) + 1
+        return f"{name}#{self._doubles[name]}"
+
     def expand(self, name: str) -> list[str]:
         """See `Runner`."""
-        return [name] if name in self._tests else [test for test in self.ids if test.startswith(name + ".")]
+        if name in self._tests:
+            return [test for test in self.ids if test == name or test.startswith(name + "#")]
+        return [test for test in self.ids if test.startswith(name + ".")]
 
     def needs_full(self, test: str) -> bool:
         """See `Runner`. There is one way only."""
@@ -40,7 +53,11 @@ class UnittestRunner:
         after: Callable[[str, Result], bool],
     ) -> None:
         """See `Runner`. The suite sets up and tears down classes and modules."""
-        suite = unittest.TestSuite([copy.copy(self._tests[name]) for name in ids])
+        suite = unittest.TestSuite()
+        for name in ids:
+            test = copy.copy(self._tests[name])
+            setattr(test, _NAME, name)
+            suite.addTest(test)
         outcome = _Outcome(before, after)
         try:
             suite.run(outcome)
@@ -60,13 +77,13 @@ class _Outcome(unittest.TestResult):
 
     def startTest(self, test: Any) -> None:
         """A test begins."""
-        self._current, self._result = test.id(), Result(PASSED)
-        self._before(test.id())
+        self._current, self._result = getattr(test, _NAME), Result(PASSED)
+        self._before(getattr(test, _NAME))
 
     def stopTest(self, test: Any) -> None:
         """A test is over."""
         self._current = None
-        if not self._after(test.id(), self._result):
+        if not self._after(getattr(test, _NAME), self._result):
             self.stop()
 
     def interrupted(self, error: BaseException) -> None:
@@ -130,12 +147,24 @@ def collect(arguments: Sequence[str], failing: Sequence[str], then: Callable[[Ru
         raise CollectionFailed(f"unittest could not load the tests: {error}") from error
     known = {test.id() for test in tests}
     for name in sorted(failing):
-        if name not in known:
+        if not any(test == name or test.startswith(name + ".") for test in known):
             with contextlib.suppress(Exception, SystemExit):  # not a name that can be loaded: a doctest, or a mistake
                 tests += _load([name])
     if not tests:
         raise CollectionFailed("unittest found no tests")
     then(UnittestRunner(tests))
+
+
+def check(arguments: Sequence[str], tests: Sequence[str]) -> bool:
+    """Load as the suite is loaded, in this process, and run some tests; True when all are there and pass."""
+    outcomes: dict[str, str] = {}
+
+    def after(test: str, result: Result) -> bool:
+        outcomes[test] = result.outcome
+        return True
+
+    collect(arguments, tests, lambda runner: runner.run(tests, full=(), before=lambda test: None, after=after))
+    return all(outcomes.get(test) == PASSED for test in tests)
 
 
 def _load(arguments: Sequence[str]) -> list[Any]:

@@ -17,7 +17,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Variables that let pip work without an index, from a folder of a few wheels."""
     folder = tmp_path_factory.mktemp("wheels")
     pip = (sys.executable, "-m", "pip", "download", "-q", "-d", str(folder), "--prefer-binary")
-    subprocess.run([*pip, "pytest", "setuptools<81", "wheel", "iniconfig"], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([*pip, "pytest<9", "setuptools<81", "wheel", "iniconfig"], check=True, stdin=subprocess.DEVNULL)
     folder.chmod(0o755)
     # The machine's own settings may name other places.
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": os.devnull}

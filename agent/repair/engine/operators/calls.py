@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Iterator, Optional, cast
 
-from ..context import UnitContext, callee
+from ..context import UnitContext, callee, reads
+from ..edits import in_fstring
 from .kit import Change, operator, rank, replace
 
 
@@ -164,6 +166,30 @@ def wrap(context: UnitContext, node: ast.AST) -> Iterator[Change]:
     if not isinstance(node, (ast.BinOp, ast.GeneratorExp)):
         for position, method in enumerate(_METHODS):
             yield replace(context, node, text + method, rank(0.5 if strong else 0.25, position // 2))
+
+
+@operator("enclose", 0.5, ast.Name, ast.Attribute, ast.Call, ast.Subscript)
+def enclose(context: UnitContext, node: ast.AST) -> Iterator[Change]:
+    """What the same expression is part of elsewhere in the file: a call around it, another operand, an item of it."""
+    if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) or in_fstring(context.source, node):
+        return
+    own = context.source.seg(node)
+    parent = context.source.parents.get(node)
+    if own == context.self_name or isinstance(parent, ast.Attribute) or node is getattr(parent, "func", None):
+        return
+    here = context.source.seg(parent) if isinstance(parent, ast.expr) else ""
+    found: dict[str, int] = {}
+    for item in context.file.enclosing.get(own, []):
+        text = context.source.seg(item)
+        if item is not parent and text != here and len(text) < 100 and context.knows(reads(item)):
+            found[text] = found.get(text, 0) + 1
+            if isinstance(item, ast.BoolOp) and len(item.values) == 2:
+                old, new = ("and", "or") if isinstance(item.op, ast.And) else ("or", "and")
+                found.setdefault(re.sub(rf"\b{old}\b", new, text, count=1), 1)
+    ranked = sorted(found.items(), key=lambda pair: (-pair[1], len(pair[0]), pair[0]))
+    for position, (text, _) in enumerate(ranked[:8]):
+        weight = 2.0 if set(re.findall(r"[A-Za-z_]\w*", text)) & context.cues else 1.0
+        yield replace(context, node, text, rank(weight, position))
 
 
 @operator("bound", 0.15, ast.Name, ast.Attribute, ast.BinOp, ast.Call, ast.Subscript)
