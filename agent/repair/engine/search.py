@@ -60,7 +60,10 @@ class Search:
         self.tried = 0
         self.plausible = 0
         self.search_cpu_s = 0.0
-        """Spent on compiling and first evaluation, slow candidates included."""
+        """Spent on compiling and first evaluation of candidates that are swapped in, slow ones included."""
+        self.reloads = 0
+        self.reload_cpu_s = 0.0
+        """The same for candidates that need a module to be executed again."""
 
     def run(self) -> str:
         """Search. Raises `Hopeless`."""
@@ -154,8 +157,11 @@ class Search:
         count = _RELOADS // 10 if self.plausible else _RELOADS
         reloads = self._generator.generate(module_level.places(found), reload=True)
         stream = self._trials(reloads, self._request.max_candidates, count)
+        swapped = self.search_cpu_s
         while batch := self._next(stream):
+            self.reloads += len(batch)
             self._evaluate(batch, alone=True)
+            self.reload_cpu_s, self.search_cpu_s = self.reload_cpu_s + self.search_cpu_s - swapped, swapped
 
     def _next(self, stream: Iterator[Trial]) -> list[Trial]:
         started = cpu_seconds()
