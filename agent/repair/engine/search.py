@@ -152,7 +152,7 @@ class Search:
             for batch in _chunks(early[:_ALONE]):
                 self._evaluate(batch, alone=True)
         for trial in slow[: _RETRIES // 4 if self.plausible else _RETRIES]:
-            if self._judge.judge([trial.swap], large=True)[0].status == "passed":
+            if self._judge.judge([trial.swap], large=True) == ["passed"]:
                 self._settle(trial)
         count = _RELOADS // 10 if self.plausible else _RELOADS
         reloads = self._generator.generate(module_level.places(found), reload=True)
@@ -176,14 +176,14 @@ class Search:
         self.search_cpu_s += cpu_seconds() - started
         self.tried += len(batch)
         for trial, verdict in zip(batch, verdicts):
-            if verdict.status == "passed" and self._judge.judge([trial.swap], large=True)[0].status == "passed":
+            if verdict == "passed" and self._judge.judge([trial.swap], large=True) == ["passed"]:
                 self._settle(trial)
         self._events.emit(
             "progress", tried=self.tried, cpu_s=round(cpu_seconds(), 3), search_cpu_s=round(self.search_cpu_s, 3)
         )
         if self._request.cpu_s and cpu_seconds() > self._request.cpu_s:
             raise Stop("cpu")
-        return [trial for trial, verdict in zip(batch, verdicts) if verdict.status == "timeout"]
+        return [trial for trial, verdict in zip(batch, verdicts) if verdict == "timeout"]
 
     def _trials(self, candidates: Iterable[Candidate], first: int, count: int) -> Iterator[Trial]:
         """Candidates that are Python, differ from the original and from each other, and can be swapped in."""
