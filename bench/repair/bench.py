@@ -151,8 +151,8 @@ def search(project: Project, case: dict) -> dict:
         ranked = sorted(edits, key=lambda event: -event["score"])
         wanted = case["visible_failing"] + case["visible_passing"] + hidden
         for edit in ranked:
-            edit["right"] = restores(project, tree, edit, wanted, scratch)
             edit["same"] = same(project, bug, tree, edit)
+            edit["right"] = edit["same"] or restores(project, tree, edit, wanted, scratch)
         progress = last.get("progress", {})
         done = last.get("done", {"reason": "dead", "detail": ""})
         return {
@@ -170,7 +170,9 @@ def search(project: Project, case: dict) -> dict:
             "first_index": edits[0]["index"] if edits else None,
             "tried": done.get("tried", 0),
             "total": progress.get("total"),
-            "rate": round(done["tried"] / done["search_cpu_s"]) if done.get("search_cpu_s") else None,
+            "rate": round((done["tried"] - done["reloads"]) / done["search_cpu_s"])
+            if done.get("search_cpu_s")
+            else None,
             "baseline_cpu_s": last.get("located", {}).get("cpu_s"),
             "cpu_s": round(cpu, 2),
             "wall_s": round(wall, 2),

@@ -68,6 +68,9 @@ class FileContext:
         self.enclosing: dict[str, list[ast.expr]] = {}
         """Expressions of the file by the text of each operand or argument in them."""
         self._survey()
+        alone = {name: sum(len(call.args) == 1 for call in self.calls.get(name, [])) for name in self.functions}
+        self.converters = sorted((name for name in alone if alone[name]), key=lambda name: (-alone[name], name))[:6]
+        """Functions of the file that it calls with one argument."""
 
     def _gather(self, function: FunctionNode) -> None:
         for block in blocks(function):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from typing import Any, Optional, Sequence
 
 from .baseline import Baseline
@@ -18,15 +17,6 @@ _LARGE = (20.0, 0.5)
 _WALL_S = (4.0, 12.0)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What became of one candidate: `passed`, `failed` (by `killer`), `timeout`, or `died`."""
-
-    status: str
-    killer: str = ""
-    tests: int = 0
-
-
 class Judge:
     """Runs candidates until a test fails: failing tests first, then covering ones, deadliest first."""
 
@@ -39,10 +29,13 @@ class Judge:
         self._kills: dict[str, int] = {}
         self.passing = _by_relevance(baseline)
 
-    def judge(self, swaps: Sequence[Swap], *, large: bool = False, alone: bool = False) -> list[Verdict]:
-        """Evaluate candidates, many per child or `alone`; verdicts in their order. `large`: alone, and with more time."""
+    def judge(self, swaps: Sequence[Swap], *, large: bool = False, alone: bool = False) -> list[str]:
+        """Evaluate candidates, many per child or `alone`; their verdicts in order (`passed`, `failed`, `timeout`, `died`).
+
+        `large`: alone, and with more time.
+        """
         order = self._failing + sorted(self.passing, key=self._uselessness)
-        verdicts: list[Verdict] = []
+        verdicts: list[str] = []
         factor, extra = _LARGE if large else _SMALL
         limits = {test: self._baseline.cpu.get(test, 0.05) * factor + extra for test in order}
         first = Limits(cpu_s=limits[order[0]], wall_s=_WALL_S[large] + max(limits.values()))
@@ -52,12 +45,12 @@ class Judge:
 
         for done in forked(len(swaps), work, lambda index: first, batch=1 if large or alone else self._batch):
             if done.payload is None:
-                verdicts.append(Verdict(done.status))
+                verdicts.append(done.status)
                 continue
-            status, killer, count = done.payload
-            if killer:
-                self._kills[killer] = self._kills.get(killer, 0) + (killer in limits)
-            verdicts.append(Verdict(status, killer, count))
+            status, killer = done.payload
+            if killer in limits:
+                self._kills[killer] = self._kills.get(killer, 0) + 1
+            verdicts.append(status)
         return verdicts
 
     def _cost(self, test: str) -> float:
@@ -86,14 +79,14 @@ class Judge:
         try:
             swap.apply()
         except Exception:
-            return ["failed", "", 0]
+            return ["failed", ""]
         try:
             self._runner.run(order, full=self._baseline.full, before=before, after=after)
         finally:
             swap.undo()
         if killer is None and seen == len(order):
-            return ["passed", "", seen]
-        return ["failed", killer or "", seen]
+            return ["passed", ""]
+        return ["failed", killer or ""]
 
 
 def _by_relevance(baseline: Baseline) -> list[str]:

@@ -18,6 +18,8 @@ from .swap import Unit
 
 _STACK = 0.3
 _NAME = 0.25
+_SHOWN = 0.4
+"""Factor for functions that a failing assertion calls only to show what it compared."""
 _WORD = re.compile(r"[A-Za-z_]\w+")
 _COMMON = {
     "self",
@@ -97,10 +99,13 @@ def _place(unit: Unit, lines: dict[int, float], words: dict[str, int], stack: di
         bonus += _NAME / 2 if name in words else 0.0
     elif name in words:
         bonus += _NAME
+    shown = node.name in ("__repr__", "__str__") and not depths and not {"repr", "str"} & words.keys()
     scored = {}
     for line, value in lines.items():
         depth = stack.get((unit.source.path, line))
-        scored[line] = value + bonus + (_STACK / (1 + depth) * 0.5 if depth is not None else 0.0)
+        scored[line] = (
+            value * (_SHOWN if shown else 1.0) + bonus + (_STACK / (1 + depth) * 0.5 if depth is not None else 0.0)
+        )
     return Place(unit, scored, max(scored.values()))
 
 

@@ -87,6 +87,8 @@ def _search(request: Request, events: Events, scratch: str) -> None:
             tried=search.tried,
             cpu_s=round(cpu_seconds(), 3),
             search_cpu_s=round(search.search_cpu_s, 3),
+            reloads=search.reloads,
+            reload_cpu_s=round(search.reload_cpu_s, 3),
         )
         os._exit(_WELL)
 

@@ -60,7 +60,10 @@ class Search:
         self.tried = 0
         self.plausible = 0
         self.search_cpu_s = 0.0
-        """Spent on compiling and first evaluation, slow candidates included."""
+        """Spent on compiling and first evaluation of candidates that are swapped in, slow ones included."""
+        self.reloads = 0
+        self.reload_cpu_s = 0.0
+        """The same for candidates that need a module to be executed again."""
 
     def run(self) -> str:
         """Search. Raises `Hopeless`."""
@@ -149,13 +152,16 @@ class Search:
             for batch in _chunks(early[:_ALONE]):
                 self._evaluate(batch, alone=True)
         for trial in slow[: _RETRIES // 4 if self.plausible else _RETRIES]:
-            if self._judge.judge([trial.swap], large=True)[0].status == "passed":
+            if self._judge.judge([trial.swap], large=True) == ["passed"]:
                 self._settle(trial)
         count = _RELOADS // 10 if self.plausible else _RELOADS
         reloads = self._generator.generate(module_level.places(found), reload=True)
         stream = self._trials(reloads, self._request.max_candidates, count)
+        swapped = self.search_cpu_s
         while batch := self._next(stream):
+            self.reloads += len(batch)
             self._evaluate(batch, alone=True)
+            self.reload_cpu_s, self.search_cpu_s = self.reload_cpu_s + self.search_cpu_s - swapped, swapped
 
     def _next(self, stream: Iterator[Trial]) -> list[Trial]:
         started = cpu_seconds()
@@ -170,14 +176,14 @@ class Search:
         self.search_cpu_s += cpu_seconds() - started
         self.tried += len(batch)
         for trial, verdict in zip(batch, verdicts):
-            if verdict.status == "passed" and self._judge.judge([trial.swap], large=True)[0].status == "passed":
+            if verdict == "passed" and self._judge.judge([trial.swap], large=True) == ["passed"]:
                 self._settle(trial)
         self._events.emit(
             "progress", tried=self.tried, cpu_s=round(cpu_seconds(), 3), search_cpu_s=round(self.search_cpu_s, 3)
         )
         if self._request.cpu_s and cpu_seconds() > self._request.cpu_s:
             raise Stop("cpu")
-        return [trial for trial, verdict in zip(batch, verdicts) if verdict.status == "timeout"]
+        return [trial for trial, verdict in zip(batch, verdicts) if verdict == "timeout"]
 
     def _trials(self, candidates: Iterable[Candidate], first: int, count: int) -> Iterator[Trial]:
         """Candidates that are Python, differ from the original and from each other, and can be swapped in."""

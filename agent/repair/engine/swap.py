@@ -32,7 +32,6 @@ class Unit:
         self.key: CodeKey = (source.path, first_line(node), node.name)
         self.start = source.starts[node.lineno - 1]
         self.end = source.span(node)[1]
-        self.body_start = source.span(node.body[0])[0]
         self._prefix = self._skeleton(chain)
         self._flags = _future_flags(source.tree)
 

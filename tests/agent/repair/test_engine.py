@@ -61,7 +61,7 @@ def test_equal_requests_give_equal_edits_and_variants_another_order(project, run
     tree = project({"numbers_.py": MEDIAN, "test_median.py": MEDIAN_TESTS})
 
     def edits(**fields):
-        events = run_engine(tree, ["test_median.py::test_even"], max_candidates=400, **fields)
+        events = run_engine(tree, ["test_median.py::test_even"], max_candidates=250, max_plausible=3, **fields)
         drop = ("cpu_s", "event")
         return [{k: v for k, v in event.items() if k not in drop} for event in events if event["event"] == "plausible"]
 
@@ -261,7 +261,7 @@ def test_reaches_every_kind_of_function(project, run_engine, plausible, test, fi
             "pytest.ini": "[pytest]\npythonpath = src\n",
         }
     )
-    events = run_engine(tree, ["tests/test_reach.py::test_it"], max_plausible=40)
+    events = run_engine(tree, ["tests/test_reach.py::test_it"], max_plausible=12)
     assert REACH.replace(*fixed) in plausible(tree, events)
 
 
@@ -485,5 +485,5 @@ def test_reaches_what_runs_at_import(project, run_engine, plausible, test, fixed
             "test_module.py": f"from other import *\n\ndef test_it():\n    {test}\n",
         }
     )
-    events = run_engine(tree, ["test_module.py::test_it"], max_plausible=60, max_candidates=300)
+    events = run_engine(tree, ["test_module.py::test_it"], max_plausible=8, max_candidates=120)
     assert MODULE.replace(*fixed) in plausible(tree, events)

@@ -159,7 +159,7 @@ def wrap(context: UnitContext, node: ast.AST) -> Iterator[Change]:
     strong = isinstance(parent, (ast.Return, ast.Assign, ast.Call, ast.For, ast.comprehension, ast.Compare))
     inside = callee(parent) if isinstance(parent, ast.Call) else ""
     own = callee(node) if isinstance(node, ast.Call) else ""
-    for position, name in enumerate(_WRAPPERS):
+    for position, name in enumerate([*context.file.converters, *_WRAPPERS]):
         if name not in (inside, own):
             inner = text[1:-1] if isinstance(node, ast.GeneratorExp) and text.startswith("(") else text
             yield replace(context, node, f"{name}({inner})", rank(1.0 if strong else 0.5, position // 2))
