@@ -124,7 +124,7 @@ def make_recipe(files: Mapping[str, str], paths: Set[str], *, version: str | Non
             [
                 # Until Python 3.12 every environment had it, and what is older than that may rely on it.
                 *(["setuptools<81"] if "setup.py" in files else []),
-                *_optional(files, used),
+                *(line for line in _optional(files, used) if normal(line) not in declared),
                 *undeclared(tests, own, declared),
             ]
         ),
@@ -143,7 +143,8 @@ def _wants(files: Mapping[str, str]) -> Wants:
     data = load(files.get("pyproject.toml", ""))
     cfg, py, info = files.get("setup.cfg", ""), files.get("setup.py", ""), files.get("PKG-INFO", "")
     named = {
-        kind: wants(data, kind) + setup_cfg(cfg, kind) + setup_py(py, kind) + pkg_info_wants(info, kind)
+        # The metadata of a source distribution repeats the build files, and says more only where those are programs.
+        kind: wants(data, kind) + setup_cfg(cfg, kind) + setup_py(py, kind) or pkg_info_wants(info, kind)
         for kind in (TESTING, DEVELOPMENT)
     }
     conda = environment_yml(files.get("environment.yml", files.get("environment.yaml", "")))
