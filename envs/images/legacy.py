@@ -41,11 +41,16 @@ def option(parser: configparser.RawConfigParser, section: str, name: str) -> str
     return (parser.get(section, name, fallback="") or "") if parser.has_section(section) else ""
 
 
+def options(parser: configparser.RawConfigParser, section: str) -> list[str]:
+    """Return the names in a section, none where there is no such section."""
+    return parser.options(section) if parser.has_section(section) else []
+
+
 def setup_cfg(text: str, kind: re.Pattern[str]) -> Wants:
     """Return what the sections named like `kind` ask for."""
     parser = ini(text)
     section = "options.extras_require"
-    names = [name for name in (parser.options(section) if parser.has_section(section) else []) if kind.fullmatch(name)]
+    names = [name for name in options(parser, section) if kind.fullmatch(name)]
     lines = [line for name in names for line in lines_of(option(parser, section, name))]
     tests = lines_of(option(parser, "options", "tests_require")) if kind is TESTING else []
     return Wants((), unique([*lines, *tests]))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Set
 
 from pydantic import Field
 
-from envs.images.hints import undeclared
+from envs.images.hints import imported, undeclared
 from envs.images.layout import find_layout
 from envs.images.legacy import (
     DEV_FILE,
@@ -23,6 +23,7 @@ from envs.images.legacy import (
     locked,
     normal,
     option,
+    options,
     pkg_info,
     pkg_info_wants,
     requirement_files,
@@ -31,7 +32,7 @@ from envs.images.legacy import (
     setup_py,
     tox,
 )
-from envs.images.pyproject import DEVELOPMENT, TESTING, Wants, load, poetry_requirement, strings, table, wants
+from envs.images.pyproject import DEVELOPMENT, TESTING, Wants, load, poetry_requirement, strings, table, unique, wants
 from envs.images.runner import find_runner
 from sandbox.values import Value
 
@@ -112,6 +113,8 @@ def make_recipe(files: Mapping[str, str], paths: Set[str], *, version: str | Non
     tests = {path: text for path, text in files.items() if TEST_SOURCE.fullmatch(path) or not path.endswith(".py")}
     dependencies = _dependencies(files, info, installable=installable)
     declared = {normal(line) for line in (*wanted.requirements, *dependencies, name or "")}
+    own = {*layout.modules, *_helpers(paths)}
+    used = {module for path, text in tests.items() if path.endswith(".py") for module in imported(text)} - own
     build = "\n".join(files.get(path, "") for path in ("pyproject.toml", "setup.py", "setup.cfg"))
     return Recipe(
         name=name,
@@ -120,10 +123,13 @@ def make_recipe(files: Mapping[str, str], paths: Set[str], *, version: str | Non
         dependencies=dependencies,
         locked=locked(files),
         requirements=wanted.requirements,
-        hints=(
-            # Until Python 3.12 every environment had it, and what is older than that may rely on it.
-            *(("setuptools<81",) if "setup.py" in files else ()),
-            *undeclared(tests, (*layout.modules, *_helpers(paths)), declared),
+        hints=unique(
+            [
+                # Until Python 3.12 every environment had it, and what is older than that may rely on it.
+                *(["setuptools<81"] if "setup.py" in files else []),
+                *(line for line in _optional(files, used) if normal(line) not in declared),
+                *undeclared(tests, own, declared),
+            ]
         ),
         runner=find_runner(tests, wanted.requirements),
         requires_python=_requires_python(files, info),
@@ -141,7 +147,8 @@ def _wants(files: Mapping[str, str]) -> Wants:
     data = load(files.get("pyproject.toml", ""))
     cfg, py, info = files.get("setup.cfg", ""), files.get("setup.py", ""), files.get("PKG-INFO", "")
     named = {
-        kind: wants(data, kind) + setup_cfg(cfg, kind) + setup_py(py, kind) + pkg_info_wants(info, kind)
+        # The metadata of a source distribution repeats the build files, and says more only where those are programs.
+        kind: wants(data, kind) + setup_cfg(cfg, kind) + setup_py(py, kind) or pkg_info_wants(info, kind)
         for kind in (TESTING, DEVELOPMENT)
     }
     conda = environment_yml(files.get("environment.yml", files.get("environment.yaml", "")))
@@ -154,6 +161,20 @@ def _wants(files: Mapping[str, str]) -> Wants:
         if found.extras or any(RUNNERS.match(line) for line in found.requirements):
             break
         found += more
+    return found
+
+
+def _optional(files: Mapping[str, str], used: Set[str]) -> list[str]:
+    """Return those optional dependencies that the tests use, told by the name of the module or of the option."""
+    parser = ini(files.get("setup.cfg", ""))
+    section = "options.extras_require"
+    extras: dict[str, object] = {name: lines_of(option(parser, section, name)) for name in options(parser, section)}
+    arguments = setup_arguments(files.get("setup.py", "")).get("extras_require")
+    extras |= arguments if isinstance(arguments, dict) else {}
+    extras |= table(load(files.get("pyproject.toml", "")), "project", "optional-dependencies")
+    found = []
+    for name, lines in extras.items():
+        found += [line for line in strings(lines) if {normal(line).replace("-", "_"), name} & used]
     return found
 
 
@@ -237,7 +258,6 @@ def _version_env(build: str, name: str | None, version: str | None) -> dict[str,
     env |= {
         "PDM_BUILD_SCM_VERSION": value,
         "POETRY_DYNAMIC_VERSIONING_BYPASS": value,
-        "HATCH_VCS_PRETEND_VERSION": value,
     }
     # For the project alone where its name is known: dependencies that are built from source read the general one, too.
     suffix = f"_FOR_{re.sub(r'[-_.]+', '_', name).upper()}" if name else ""

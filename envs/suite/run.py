@@ -15,6 +15,8 @@ DETERMINISM = {
     "PYTHONNOUSERSITE": "1",
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
+    # Tests of coloured output are written in ordinary terminals.
+    "TERM": "xterm",
 }
 """Variables of every run: equal trees should give equal reports."""
 

@@ -65,8 +65,8 @@ class Installer:
         handle, path = tempfile.mkstemp(suffix=".txt")
         with os.fdopen(handle, "w") as stream:
             stream.write("".join("%s==%s\n" % pair for pair in sorted(self.plan["locked"].items())))
-        hints = [line for line in self.plan["hints"] if not any(same(line, name) for name in self.plan["locked"])]
-        return self.at_once(self.lines() + hints, "-c", path, "--only-binary=:all:")
+        names = [re.split(r"[\[<>=!~;@\s]", line, maxsplit=1)[0] for line in self.plan["hints"]]
+        return self.at_once(self.lines() + names, "-c", path, "--only-binary=:all:")
 
     def lines(self) -> List[str]:
         """Return what must be there besides the project."""

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,9 @@ import pytest
 
 from envs.errors import ImageBuildFailed
 from envs.images import ImageRequest, prepare_image
+from envs.images.local import Local
+from envs.images.recipe import make_recipe
+from envs.images.tree import read_tree
 from envs.suite import find_suite, run_suite
 from envs.values import Image, Outcome, Snapshot
 from envs.workspace import open_workspace
@@ -58,6 +60,12 @@ class Prepare:
             request, snapshot, provider=self.provider, cache=self.cache, run_id="t", log=self.log.append
         )
 
+    def local(self, snapshot: Snapshot) -> Local:
+        tree = read_tree(Path(snapshot.archive))
+        recipe = make_recipe(tree.files, tree.paths)
+        more = {"provider": self.provider, "cache": self.cache, "run_id": "t", "log": self.log.append}
+        return Local(ImageRequest(), recipe, tree, snapshot, **more)
+
     def run(self, image: Image, snapshot: Snapshot) -> dict[str, str]:
         with open_workspace(self.provider, image, snapshot, limits=SandboxSpec(), run_id="t") as workspace:
             suite = find_suite(workspace, image, command=None, failing=(), paths=())
@@ -95,17 +103,6 @@ def test_an_environment_is_built_once(prepare: Prepare, make: Make) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_killed_build_left_is_built_again(on_host: Prepare, make: Make) -> None:
-    snapshot = make({"main.py": "", "test_main.py": "def test_x(): pass\n"})
-    image = on_host(snapshot)
-    folder = on_host.cache / "envs" / image.digest
-    (folder / ".complete").unlink()
-    (folder / "venv/bin/python").unlink()
-    assert on_host(snapshot) == image
-    assert on_host.run(image, snapshot) == {"test_x": "passed"}
-
-
-@pytest.mark.slow
 def test_plain_scripts_and_own_commands(on_host: Prepare, make: Make) -> None:
     files = {
         "main.py": "import iniconfig\nX = 1\n",
@@ -113,7 +110,12 @@ def test_plain_scripts_and_own_commands(on_host: Prepare, make: Make) -> None:
         "test_main.py": "import main\ndef test_x(): assert main.X\n",
     }
     snapshot = make(files)
-    assert on_host.run(on_host(snapshot), snapshot) == {"test_x": "passed"}
+    image = on_host(snapshot)
+    folder = on_host.cache / "envs" / image.digest
+    (folder / ".complete").unlink()
+    (folder / "venv/bin/python").unlink()
+    assert on_host(snapshot) == image, "what a killed build left is built again"
+    assert on_host.run(image, snapshot) == {"test_x": "passed"}
     built = on_host(snapshot, setup=("pip install iniconfig", "echo 'Y = 1' > made.py"))
     snapshot = make({"test_main.py": "import main, made\ndef test_x(): assert made.Y\n"})
     assert on_host.run(built, snapshot) == {"test_x": "passed"}
@@ -141,22 +143,23 @@ def test_without_an_index_the_reason_is_said_soon(cache: Path, make: Make) -> No
         prepare(make({"test_main.py": "def test_x(): pass\n"}))
 
 
-def environment(folder: Path, *, pytest_too: bool = True) -> None:
-    """Make an environment that sees the packages of the one that runs this."""
+def environment(folder: Path, wheels: dict[str, str], *packages: str) -> None:
+    """Make an environment like those that users have."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    if pytest_too:
-        packages = next(folder.glob("lib/python*/site-packages"))
-        (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    pip = (sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "install", "-q", "--no-index")
+    subprocess.run([*pip, "--find-links", wheels["PIP_FIND_LINKS"], "setuptools", *packages], check=True)
 
 
-def test_the_users_own_environment_is_taken_when_it_can_run_the_tests(on_host: Prepare, make: Make) -> None:
+def test_the_users_own_environment_is_taken_when_it_can_run_the_tests(
+    on_host: Prepare, make: Make, wheels: dict[str, str]
+) -> None:
     files = {
         "tiny.py": "X = 1\n",
         "tests/test_tiny.py": "import tiny\ndef test_x(): assert tiny.X\n",
         "pyproject.toml": "[project]\nname='tiny'",
     }
     snapshot = make({**files, ".gitignore": ".venv\n"})
-    environment(Path(snapshot.origin, ".venv"))
+    environment(Path(snapshot.origin, ".venv"), wheels, "pytest")
     image = on_host(snapshot)
     assert image.python == f"{snapshot.origin}/.venv/bin/python"
     assert on_host.run(image, snapshot) == {"test_x": "passed"}
@@ -166,24 +169,21 @@ def test_the_users_own_environment_is_taken_when_it_can_run_the_tests(on_host: P
     assert on_host(snapshot, python=str(active / "bin/python")).python == f"{active}/bin/python"
 
 
-@pytest.mark.slow
-def test_an_environment_in_the_tree_is_not_mounted_over_it(on_host: Prepare, make: Make) -> None:
-    files = {"test_tiny.py": "def test_x(): pass\n", "venv/pyvenv.cfg": "", "venv/bin/python": "", "venv/lib/x.py": ""}
-    snapshot = make(files)
-    assert "/envs/" in on_host(snapshot).python
-    assert any("part of the tree" in line for line in on_host.log)
-
-
-@pytest.mark.slow
-def test_an_environment_that_cannot_run_them_is_passed_over_and_why_is_said(on_host: Prepare, make: Make) -> None:
+def test_why_an_environment_is_not_taken_is_said(on_host: Prepare, make: Make, wheels: dict[str, str]) -> None:
     files = {"tiny.py": "", "conftest.py": "import not_there", "test_tiny.py": "def test_x(): pass\n"}
-    snapshot = make(files)
-    environment(Path(snapshot.origin, ".venv"), pytest_too=False)
-    environment(Path(snapshot.origin, "venv"))
-    image = on_host(snapshot)
-    assert "/envs/" in image.python
-    assert any("/.venv is not used: pytest" in line for line in on_host.log)
-    assert any("/venv is not used: it lacks not_there" in line for line in on_host.log)
+    snapshot = make({**files, "env/pyvenv.cfg": "", "env/bin/python": "", "env/lib/x.py": ""})
+    top = Path(snapshot.origin)
+    environment(top / ".venv", wheels)
+    environment(top / "venv", wheels, "pytest")
+    local = on_host.local(snapshot)
+    assert list(local.own_environments()) == [top / ".venv", top / "venv", top / "env"]
+    assert [local.adopt(folder) for folder in local.own_environments()] == [None, None, None]
+    reasons = [line.removeprefix(f"{top}/") for line in on_host.log]
+    assert reasons[0].startswith(".venv is not used: pytest cannot be imported")
+    assert reasons[1:] == [
+        "venv is not used: it lacks not_there.",
+        "env is not used: git does not ignore it, so it is part of the tree.",
+    ]
 
 
 @pytest.mark.confined
@@ -197,11 +197,7 @@ def test_the_users_own_environment_lies_in_the_confined_tree(cache: Path, make: 
     }
     snapshot = make(files)
     folder = Path(snapshot.origin, ".venv")
-    environment(folder, pytest_too=False)
-    pip = (sys.executable, "-m", "pip", "--python", str(folder / "bin/python"))
-    subprocess.run(
-        [*pip, "install", "-q", "--no-index", "--find-links", wheels["PIP_FIND_LINKS"], "pytest"], check=True
-    )
+    environment(folder, wheels, "pytest")
     image = prepare(snapshot)
     assert image.python == f"{folder}/bin/python"
     assert prepare.run(image, snapshot) == {"test_x": "passed"}

@@ -121,6 +121,15 @@ def test_plain_scripts_are_not_installed() -> None:
     assert (found.installable, found.dependencies, found.hints) == (False, ("-r requirements.txt",), ("hypothesis",))
 
 
+def test_optional_dependencies_that_the_tests_use() -> None:
+    extras = "{bson=['pymongo>4'], other=['unused'], fast=['orjson>3; x', 'unused-too']}"
+    files = {
+        "pyproject.toml": f"[project]\nname='a'\noptional-dependencies={extras}",
+        "tests/test_a.py": "import bson, orjson",
+    }
+    assert recipe(files).hints == ("pymongo>4", "orjson>3; x", "orjson")
+
+
 def test_tools_that_nobody_names() -> None:
     files = {
         "pyproject.toml": "[project]\nname='yaml'\n[dependency-groups]\ntest=['pytest_mock']",

@@ -1,12 +1,19 @@
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from envs.snapshot import take_snapshot
 from envs.values import Image, Snapshot
+from envs.workspace import Workspace, open_workspace
+from sandbox.choose import choose
+from sandbox.port import SandboxProvider
+from sandbox.values import SandboxSpec
 
 Make = Callable[[Mapping[str, bytes]], Snapshot]
 
@@ -31,6 +38,40 @@ def make(tmp_path: Path) -> Make:
     return snapshot
 
 
+def machine(kind: str) -> SandboxProvider:
+    """Return a machine of this kind; `confined` is the first that can be had."""
+    names = ("bubblewrap", "unshare") if kind == "confined" else (kind,)
+    providers = [choose(name) for name in names]
+    found = next((provider for provider in providers if provider.check().available), None)
+    if not found:
+        pytest.skip(f"not run: {providers[-1].check().detail}")
+    return found
+
+
+@pytest.fixture(
+    params=[
+        "host",
+        pytest.param("confined", marks=pytest.mark.confined),
+        pytest.param("docker", marks=pytest.mark.docker),
+    ]
+)
+def provider(request: pytest.FixtureRequest) -> SandboxProvider:
+    return machine(request.param)
+
+
 @pytest.fixture
-def image(tmp_path: Path) -> Image:
+def image(tmp_path: Path, provider: SandboxProvider) -> Image:
+    if provider.kind == "docker":
+        base = os.environ.get("WINNOW_TEST_IMAGE", "winnow-test-base:bookworm")
+        return Image(reference=base, python="python3", workdir="/work", digest="0")
+    return Image(reference=None, python=sys.executable, workdir=str(tmp_path / "repo"), digest="0")
+
+
+@pytest.fixture
+def opened(provider: SandboxProvider) -> Callable[..., AbstractContextManager[Workspace]]:
+    return partial(open_workspace, provider, limits=SandboxSpec(), run_id="t")
+
+
+@pytest.fixture
+def host_image(tmp_path: Path) -> Image:
     return Image(reference=None, python=sys.executable, workdir=str(tmp_path / "repo"), digest="0")

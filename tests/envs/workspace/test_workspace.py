@@ -1,8 +1,8 @@
 """Changes in a sandbox come out as patches that apply to the base, whatever was done meanwhile."""
 
-import os
 import tarfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,7 @@ FILES = {
 }
 
 
-def opened(image: Image, snapshot: Snapshot, path: str = os.defpath):
-    return open_workspace(HostProvider(path=path), image, snapshot, limits=SandboxSpec(), run_id="t")
+Opened = Callable[..., AbstractContextManager[Workspace]]
 
 
 def sh(workspace: Workspace, script: str) -> str:
@@ -32,7 +31,7 @@ def sh(workspace: Workspace, script: str) -> str:
     return result.out
 
 
-def test_a_change_goes_out_and_in_again(make: Make, image: Image) -> None:
+def test_a_change_goes_out_and_in_again(opened: Opened, make: Make, image: Image) -> None:
     snapshot = make(FILES)
     with opened(image, snapshot) as workspace:
         assert workspace.diff().is_empty
@@ -59,7 +58,7 @@ def test_a_change_goes_out_and_in_again(make: Make, image: Image) -> None:
     assert "GIT binary patch" in patch.diff
 
 
-def test_scratch_and_ignored_files_stay_out(make: Make, image: Image) -> None:
+def test_scratch_and_ignored_files_stay_out(opened: Opened, make: Make, image: Image) -> None:
     with opened(image, make(FILES)) as workspace:
         for path in (
             ".winnow/notes",
@@ -74,7 +73,7 @@ def test_scratch_and_ignored_files_stay_out(make: Make, image: Image) -> None:
         assert workspace.diff().is_empty
 
 
-def test_what_commands_do_to_the_repository_changes_nothing(make: Make, image: Image) -> None:
+def test_what_commands_do_to_the_repository_changes_nothing(opened: Opened, make: Make, image: Image) -> None:
     with opened(image, make(FILES)) as workspace:
         workspace.write("a.py", b"changed\n")
         before = workspace.diff()
@@ -96,7 +95,7 @@ def test_what_commands_do_to_the_repository_changes_nothing(make: Make, image: I
         assert workspace.diff() == before
 
 
-def test_a_repository_inside_the_tree_is_left_out(make: Make, image: Image) -> None:
+def test_a_repository_inside_the_tree_is_left_out(opened: Opened, make: Make, image: Image) -> None:
     with opened(image, make(FILES)) as workspace:
         sh(
             workspace,
@@ -118,7 +117,7 @@ def test_a_repository_inside_the_tree_is_left_out(make: Make, image: Image) -> N
         "diff --git a/l/x b/l/x\nnew file mode 100644\n--- /dev/null\n+++ b/l/x\n@@ -0,0 +1 @@\n+x\n",
     ],
 )
-def test_bad_patches_change_nothing(make: Make, image: Image, diff: str) -> None:
+def test_bad_patches_change_nothing(opened: Opened, make: Make, image: Image, diff: str) -> None:
     with opened(image, make(FILES)) as workspace:
         with pytest.raises(PatchRejected, match="does not apply"):
             workspace.apply(Patch(diff=diff))
@@ -126,7 +125,7 @@ def test_bad_patches_change_nothing(make: Make, image: Image, diff: str) -> None
 
 
 def test_what_the_installation_left_is_there_and_no_part_of_the_change(
-    make: Make, image: Image, tmp_path: Path
+    opened: Opened, make: Make, image: Image, tmp_path: Path
 ) -> None:
     (tmp_path / "left [1].so").write_bytes(b"compiled")
     with tarfile.open(tmp_path / "extras.tar", "w") as tar:
@@ -140,28 +139,30 @@ def test_what_the_installation_left_is_there_and_no_part_of_the_change(
         assert workspace.read("pkg/left [1].so") == b"compiled"
 
 
-def test_what_a_run_left_on_base_can_be_set_aside(make: Make, image: Image) -> None:
+def test_what_a_run_left_on_base_can_be_set_aside(opened: Opened, make: Make, image: Image) -> None:
     snapshot = make(FILES)
     with opened(image, snapshot) as workspace:
         workspace.write("out/report [1].html", b"x")
         workspace.write("x.log", b"x")
         left = workspace.untracked()
     assert left == ("out/report [1].html",)
-    with open_workspace(HostProvider(), image, snapshot, limits=SandboxSpec(), run_id="t", scratch=left) as workspace:
+    with opened(image, snapshot, scratch=left) as workspace:
         workspace.write("out/report [1].html", b"x")
         assert workspace.diff().is_empty
 
 
-def test_variables_follow_the_tree(make: Make, image: Image) -> None:
-    moved = image.model_copy(update={"env": {"PYTHONPATH": f"{image.workdir}/src", "OTHER": "x"}})
-    with opened(moved, make(FILES)) as workspace:
+def test_variables_follow_the_tree(make: Make, host_image: Image) -> None:
+    moved = host_image.model_copy(update={"env": {"PYTHONPATH": f"{host_image.workdir}/src", "OTHER": "x"}})
+    with open_workspace(HostProvider(), moved, make(FILES), limits=SandboxSpec(), run_id="t") as workspace:
         assert sh(workspace, "echo $PYTHONPATH $OTHER").split() == [f"{workspace.box.workdir}/src", "x"]
 
 
-def test_an_image_without_git_is_named(make: Make, image: Image, tmp_path: Path) -> None:
+def test_an_image_without_git_is_named(make: Make, host_image: Image, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in ("sh", "cat", "mkdir", "mktemp", "cp"):
         (tools / tool).symlink_to(f"/bin/{tool}")
-    with pytest.raises(ImageBuildFailed, match="no git"), opened(image, make(FILES), path=str(tools)):
+    provider = HostProvider(path=str(tools))
+    opening = open_workspace(provider, host_image, make(FILES), limits=SandboxSpec(), run_id="t")
+    with pytest.raises(ImageBuildFailed, match="no git"), opening:
         pass
