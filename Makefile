@@ -23,7 +23,7 @@ fix: ## let the tools mend what they can
 
 bench: ## the measurements of docs/performance.md
 	@scripts/setup dev
-	.venv/bin/python bench/sandbox_cost.py
+	PYTHONPATH=. .venv/bin/python bench/sandbox_cost.py
 	.venv/bin/python bench/start.py
 
 clean: ## what builds and killed runs left behind
