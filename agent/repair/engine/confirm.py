@@ -27,12 +27,22 @@ _TIMEOUT_S = 120.0
 class Confirmer:
     """Runs the failing tests and the covering ones on the edited tree, which is put back afterwards."""
 
-    def __init__(self, request: Request, tree: Tree, baseline: Baseline, passing: Sequence[str], archive: str) -> None:
+    def __init__(
+        self,
+        request: Request,
+        tree: Tree,
+        baseline: Baseline,
+        *,
+        passing: Sequence[str],
+        options: Sequence[str],
+        archive: str,
+    ) -> None:
         self._request = request
         self._tree = tree
         self._tests = [item.test for item in baseline.failing] + [*passing, *baseline.unsteady][:_MAX_TESTS]
         self._writes = baseline.writes
         self._count = 0
+        self._options = options
         self._arguments = [item for item in request.arguments if not self._is_place(item)]
         self._archive = os.path.abspath(archive)
         self._list = os.path.join(tempfile.gettempdir(), "check.json")
@@ -70,7 +80,7 @@ class Confirmer:
 
     def _run(self) -> bool:
         if self._request.kind == "pytest":
-            command = [sys.executable, "-m", "pytest", *self._arguments, *self._tests]
+            command = [sys.executable, "-m", "pytest", *self._arguments, *self._options, "-x", *self._tests]
         else:  # not every test that unittest finds can be named on its command line
             command = [sys.executable, self._archive, CHECK, self._list]
         with subprocess.Popen(
