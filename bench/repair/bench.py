@@ -28,6 +28,8 @@ from packages import DEVELOPMENT, HELD_BACK, Project, prepare  # noqa: E402
 
 from agent.repair.archive import engine_archive  # noqa: E402
 
+JUDGED = 5
+"""Edits of one search that are judged by the hidden tests: the best by score, and the one found first."""
 MAX_SHARE = 0.5
 """A bug that breaks more of the suite than this is none that anybody would ship."""
 
@@ -49,7 +51,11 @@ def main() -> None:
     for package in packages:
         if (options.only and package.name not in options.only) or package.name in options.without:
             continue
-        project = prepare(package, options.home / "packages")
+        try:
+            project = prepare(package, options.home / "packages")
+        except subprocess.CalledProcessError as error:
+            print(f"{package.name}: left out, {error}", flush=True)
+            continue
         for case in cases(project, options.home / "bugs", options.bugs, options.seed):
             if options.make_only:
                 continue
@@ -150,9 +156,10 @@ def search(project: Project, case: dict) -> dict:
         edits = [event for event in events if event["event"] == "plausible"]
         ranked = sorted(edits, key=lambda event: -event["score"])
         wanted = case["visible_failing"] + case["visible_passing"] + hidden
-        for edit in ranked:
+        for place, edit in enumerate(ranked):
             edit["same"] = same(project, bug, tree, edit)
-            edit["right"] = edit["same"] or restores(project, tree, edit, wanted, scratch)
+            judged = place < JUDGED or edit is edits[0]
+            edit["right"] = edit["same"] or (judged and restores(project, tree, edit, wanted, scratch))
         progress = last.get("progress", {})
         done = last.get("done", {"reason": "dead", "detail": ""})
         return {

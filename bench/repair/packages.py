@@ -67,7 +67,6 @@ DEVELOPMENT = (
 HELD_BACK = (
     Package("sqlparse", "0.5.1", "sqlparse"),
     Package("mistune", "3.0.2", "src/mistune", root="src"),
-    Package("anytree", "2.12.1", "src/anytree", root="src", needs=("six",)),
     Package("bidict", "0.23.1", "bidict"),
     Package("pathspec", "0.12.1", "pathspec", kind="unittest", tests=("discover", "-s", "tests", "-t", ".")),
     Package("simpleeval", "1.0.3", "simpleeval.py", kind="unittest", tests=("test_simpleeval",)),

@@ -27,19 +27,27 @@ _TIMEOUT_S = 120.0
 class Confirmer:
     """Runs the failing tests and the covering ones on the edited tree, which is put back afterwards."""
 
-    def __init__(self, request: Request, tree: Tree, baseline: Baseline, passing: Sequence[str], archive: str) -> None:
+    def __init__(
+        self,
+        request: Request,
+        tree: Tree,
+        baseline: Baseline,
+        *,
+        passing: Sequence[str],
+        options: Sequence[str],
+        archive: str,
+    ) -> None:
         self._request = request
         self._tree = tree
-        self._tests = [item.test for item in baseline.failing] + [*passing, *baseline.unsteady][:_MAX_TESTS]
+        self._failing = [item.test for item in baseline.failing]
+        self._passing = list(passing)[:_MAX_TESTS]
+        self._unsteady = list(baseline.unsteady)[:_MAX_TESTS]
+        self._sure = False
         self._writes = baseline.writes
         self._count = 0
-        self._arguments = (
-            request.arguments
-        )  # options alone: what follows one, such as a configuration file, may exist in the tree
+        self._options = options
+        self._arguments = request.arguments
         self._archive = os.path.abspath(archive)
-        self._list = os.path.join(tempfile.gettempdir(), "check.json")
-        with open(self._list, "w", encoding="utf-8") as file:
-            json.dump({"arguments": [*request.arguments, *request.tests], "tests": self._tests}, file)
         self._cache = os.path.join(request.workdir, ".pytest_cache")
         self._cached = os.path.exists(self._cache)
         self._env = {**os.environ, "PYTHONPYCACHEPREFIX": os.path.join(tempfile.gettempdir(), "bytecode")}  # noqa: TID251  the tests' own
@@ -47,15 +55,29 @@ class Confirmer:
 
     def confirms(self, source: Source, edit: Edit) -> bool:
         """True when every test passes with the edit in the file."""
+        if self._with(source, edit):
+            return True
+        return not self._sure and self._doubt() and self._with(source, edit)
+
+    def _doubt(self) -> bool:
+        """After the first refusal: keep the tests that pass in this way without any edit. True when that leaves some out."""
+        self._sure = True
+        before = len(self._passing) + len(self._unsteady)
+        for passing, unsteady in ((self._passing, self._unsteady), (self._passing, []), ([], [])):
+            self._passing, self._unsteady = passing, unsteady
+            if self._run([*passing, *unsteady]):
+                break
+        return len(self._passing) + len(self._unsteady) < before
+
+    def _with(self, source: Source, edit: Edit) -> bool:
+        """Run the tests with the edit in the file; then put everything back."""
         before = os.stat(source.path)
         try:
             with open(source.path, "wb") as file:
                 file.write(edit.apply(source.text))
-            self._count += 1
-            os.utime(
-                source.path, (before.st_atime, before.st_mtime + 2 * self._count)
-            )  # cached bytecode goes by size and second
-            return self._run()
+            self._count += 1  # cached bytecode goes by size and second: no two edits may share both
+            os.utime(source.path, (before.st_atime, before.st_mtime + 2 * self._count))
+            return self._run([*self._failing, *self._passing, *self._unsteady])
         finally:
             with open(source.path, "wb") as file:
                 file.write(source.text)
@@ -65,13 +87,21 @@ class Confirmer:
             if not self._cached:
                 shutil.rmtree(self._cache, ignore_errors=True)
 
-    def _run(self) -> bool:
+    def _command(self, tests: list[str]) -> list[str]:
         if self._request.kind == "pytest":
-            command = [sys.executable, "-m", "pytest", *self._arguments, *self._tests]
-        else:  # not every test that unittest finds can be named on its command line
-            command = [sys.executable, self._archive, CHECK, self._list]
+            return [sys.executable, "-m", "pytest", *self._arguments, *self._options, "-x", *tests]
+        # not every test that unittest finds can be named on its command line
+        path = os.path.join(tempfile.gettempdir(), "check.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"arguments": [*self._request.arguments, *self._request.tests], "tests": tests}, file)
+        return [sys.executable, self._archive, CHECK, path]
+
+    def _run(self, tests: list[str]) -> bool:
+        """True when the runner, in a process of its own, finds nothing wrong with these tests."""
+        if not tests:
+            return True
         with subprocess.Popen(
-            command,
+            self._command(tests),
             cwd=self._request.workdir,
             env=self._env,
             stdin=subprocess.DEVNULL,

@@ -41,10 +41,11 @@ _OPTIONAL = {
 class PytestRunner:
     """Implements `Runner` over the items of a pytest session."""
 
-    def __init__(self, session: Any, reports: list[Any]) -> None:
+    def __init__(self, session: Any, reports: list[Any], options: list[str]) -> None:
         self._session = session
         self._state = session._setupstate
         self._reports = reports
+        self.options = options
         self._known: tuple[Sequence[str], bool] = ((), False)
         self._items: dict[str, Any] = {}
         for item in session.items:
@@ -223,6 +224,7 @@ class _Takeover:
         self._left_out: set[str] = set()
         self._reports: list[Any] = []
         self.errors: list[str] = []
+        self.options: list[str] = []
         self.taken = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -267,7 +269,7 @@ class _Takeover:
     def pytest_runtestloop(self, session: Any) -> bool:
         """Take over."""
         self.taken = True
-        self._then(PytestRunner(session, self._reports))
+        self._then(PytestRunner(session, self._reports, self.options))
         return True
 
 
@@ -296,17 +298,6 @@ def _test_files(arguments: Sequence[str], patterns: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def extra_options(scratch: str) -> list[str]:
-    """Options that keep pytest from writing in the tree and from stopping early."""
-    return [
-        "-s",
-        "--maxfail=0",
-        "-p",
-        "no:randomly",
-        f"--basetemp={scratch}/pytest",
-    ]
-
-
 def _plugin_options() -> list[str]:
     """Options for the plugins that are installed and will be loaded."""
     if os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):  # noqa: TID251  pytest's own switch, in the sandbox
@@ -320,9 +311,11 @@ def collect(
     """Collect with pytest in this process and call `then`. Raises `CollectionFailed`."""
     plugin = _Takeover(failing, max_files, then)
     try:
-        code = pytest.main([*arguments, *extra_options(scratch), *_plugin_options()], plugins=[plugin])
-        if code == pytest.ExitCode.USAGE_ERROR and not plugin.taken:
-            code = pytest.main([*arguments, *extra_options(scratch)], plugins=[plugin])
+        for plugin.options in (["-p", "no:randomly", *_plugin_options()], []):
+            own = ["-s", "--maxfail=0", f"--basetemp={scratch}/pytest"]  # no captured output on disk, no early stop
+            code = pytest.main([*arguments, *own, *plugin.options], plugins=[plugin])
+            if code != pytest.ExitCode.USAGE_ERROR:
+                break
     except SystemExit as error:
         raise CollectionFailed(f"pytest left with {error.code}") from error
     if not plugin.taken:

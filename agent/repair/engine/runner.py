@@ -26,6 +26,8 @@ class Runner(Protocol):
     """Where each is written (absolute path)."""
     code_tests: frozenset[str]
     """Those that live in the code under test itself (doctests)."""
+    options: list[str]
+    """For the runner's command line: what keeps installed plugins from measuring, shuffling and spreading tests."""
 
     def run(
         self,

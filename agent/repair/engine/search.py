@@ -83,7 +83,14 @@ class Search:
         gc.collect()
         gc.freeze()
         self._judge = Judge(self._runner, baseline, self._guard, self._request.batch)
-        self._confirmer = Confirmer(self._request, self._tree, baseline, self._judge.passing, self._archive)
+        self._confirmer = Confirmer(
+            self._request,
+            self._tree,
+            baseline,
+            passing=self._judge.passing,
+            options=self._runner.options,
+            archive=self._archive,
+        )
         self._scorer = Scorer(found)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # candidates compile with warnings of their own

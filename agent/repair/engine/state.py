@@ -104,8 +104,13 @@ def _put_back(value: Any, saved: Any) -> None:
         _put_back_class(value, saved)
     elif isinstance(value, list):
         value[:] = saved
-    else:
+    elif isinstance(value, set):
         value.clear()
+        value.update(saved)
+    else:
+        for name in value.keys() - saved.keys():
+            if not isinstance(value[name], ModuleType):  # a submodule that was imported late stays, as in `sys.modules`
+                del value[name]
         value.update(saved)
 
 

@@ -23,6 +23,7 @@ class UnittestRunner:
         self._doubles: dict[str, int] = {}
         for test in {id(test): test for test in tests}.values():
             self._tests[self._free_name(test.id())] = test
+        self.options: list[str] = []
         self.ids = list(self._tests)
         self.files = {name: _file_of(test) for name, test in self._tests.items()}
         self.code_tests = frozenset(name for name, test in self._tests.items() if hasattr(test, "_dt_test"))

@@ -159,7 +159,8 @@ def test_order_depends_on_seed_and_variant_alone():
     text = function("if a < b:\n    return items[a]\nreturn b")
     assert edits(text, seed=1) == edits(text, seed=1)
     assert edits(text, variant=1) != edits(text, variant=2)
-    assert sorted(edits(text, variant=1)) == sorted(edits(text, variant=2))
+    made = [{mended for mended, _ in edits(text, variant=variant)} for variant in (1, 2)]
+    assert made[0] == made[1]
 
 
 def test_families_have_names_of_their_own():

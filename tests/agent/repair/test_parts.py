@@ -115,6 +115,7 @@ def test_state_is_put_back(tmp_path):
             module.cache["b"] = 2
             module.seen.append(1)
             module.count, module.Box.made, module.more = 7, 5, "new"
+            module.late = functools
             module.Box.items.add(3)
 
         spoil()
@@ -124,6 +125,7 @@ def test_state_is_put_back(tmp_path):
             assert (module.cache, module.seen, module.count) == ({"a": 1}, [], 0)
             assert (module.Box.made, module.Box.items, hasattr(module, "more")) == (0, set(), False)
             assert module.slow(1) is not first
+            assert module.late is functools
             spoil()
         assert Path.cwd() == tmp_path
     finally:
