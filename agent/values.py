@@ -32,6 +32,8 @@ class Usage(Value):
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    """Those of the input tokens that the provider read from its cache."""
     usd: float | None = 0.0
     """None when a price was unknown: unknown is not zero."""
     cpu_seconds: float = 0.0
@@ -44,6 +46,7 @@ class Usage(Value):
             calls=self.calls + other.calls,
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
             usd=usd,
             cpu_seconds=self.cpu_seconds + other.cpu_seconds,
         )
