@@ -7,7 +7,7 @@ demo: ## fix a real bug in an example repository and show how the patch was chos
 
 test: ## the whole test suite; Docker tests run where there is a Docker daemon
 	@scripts/setup dev
-	.venv/bin/python -m pytest -q -rs
+	.venv/bin/python -m pytest -q -rs -n auto --dist worksteal
 
 check: ## formatting, lint, types and the import contract
 	@scripts/setup dev

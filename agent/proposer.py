@@ -5,7 +5,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agent.context.values import Context
 from agent.journal import Journal
+from agent.trajectory.values import Assignment
 from agent.values import Brief, Trajectory
 from envs.workspace import Workspace
 
@@ -24,6 +26,10 @@ class Seat:
     """Opens a fresh sandbox with the base commit in it."""
     report: Callable[[str, Mapping[str, Any]], None]
     """Tells the front door what is going on: (event kind, small data). Never raises."""
+    context: Context | None = None
+    """What is known of the repository in advance; None for proposers that find their own way."""
+    assignment: Assignment | None = None
+    """What makes this try differ from the others; None where the seed alone does."""
 
 
 class Proposer(Protocol):

@@ -60,6 +60,8 @@ class ExitReason(StrEnum):
     EXHAUSTED = "exhausted"
     """Nothing left to try within its limits."""
     OUT_OF_BUDGET = "out_of_budget"
+    MODEL_FAILED = "model_failed"
+    """The endpoint gave no answer, or declined to."""
     SANDBOX_LOST = "sandbox_lost"
     GAVE_UP = "gave_up"
     """It cannot work on this task at all; `detail` says why."""

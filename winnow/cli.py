@@ -28,6 +28,7 @@ app = typer.Typer(
 _NEXT = "What to do"
 _WHERE = "Where it runs"
 _HOW = "How much is tried"
+_WHO = "Who tries"
 _RESULT = "What happens with the result"
 
 Repo = Annotated[Path, typer.Option("--repo", "-C", help="A folder of the repository.", rich_help_panel=_NEXT)]
@@ -77,6 +78,43 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         int | None, typer.Option(help="Rounds at most, while nothing is settled.", rich_help_panel=_HOW)
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same answer.", rich_help_panel=_HOW)] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="Model behind the endpoint. Repeatable: they take turns.", rich_help_panel=_WHO
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="OpenAI-compatible endpoint. [default: OPENAI_BASE_URL]", rich_help_panel=_WHO),
+    ] = None,
+    proposers: Annotated[str | None, typer.Option(help="agent, repair or agent,repair.", rich_help_panel=_WHO)] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="react, iterate, single; several take turns.", rich_help_panel=_WHO)
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of sampling. [default: 0 first, then 0.8]", rich_help_panel=_WHO)
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(help="Checks by execution in a trajectory.", rich_help_panel=_HOW)
+    ] = None,
+    turns: Annotated[int | None, typer.Option(help="Model calls in a trajectory.", rich_help_panel=_HOW)] = None,
+    max_usd: Annotated[
+        float | None, typer.Option("--max-usd", help="USD that the run may cost.", rich_help_panel=_HOW)
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option("--max-tokens", help="Tokens that the run may use.", rich_help_panel=_HOW)
+    ] = None,
+    max_calls: Annotated[
+        int | None, typer.Option("--max-calls", help="Model calls of the run.", rich_help_panel=_HOW)
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", help="Wall time after which no call starts.", rich_help_panel=_HOW)
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=IN/CACHED/OUT, USD per million tokens. Repeatable.", rich_help_panel=_WHO),
+    ] = None,
     max_candidates: Annotated[
         int | None, typer.Option(help="Edits tried in a trajectory.", rich_help_panel=_HOW)
     ] = None,
@@ -126,8 +164,9 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
 ) -> None:
     """Find a patch for an issue, or for tests that fail.
 
-    The work tree is never touched unless --apply or --branch says so. Without a model, the search-based repairer tries small
-    edits: it does not read or understand the issue, and it needs a test that fails.
+    The work tree is never touched unless --apply or --branch says so. With --model, agents try; the key is read from
+    OPENAI_API_KEY. Without, the search-based repairer tries small edits: it does not read or understand the issue, and it needs
+    a test that fails.
     """
     flags: dict[str, dict[str, Any]] = {
         "fix": {
@@ -144,7 +183,11 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
             "seed": seed,
             "workers": workers,
             "state_dir": state_dir,
+            "proposers": _listed(proposers),
         },
+        "model": {"names": model, "base_url": base_url, "temperature": temperature, "prices": price},
+        "agent": {"strategies": _listed(strategy), "iterations": iterations, "turns": turns},
+        "budget": {"usd": max_usd, "tokens": max_tokens, "calls": max_calls, "seconds": max_seconds},
         "sandbox": {"kind": sandbox, "memory_mb": memory_mb, "disk_mb": disk_mb},
         "image": {"name": image, "base": base_image, "setup": setup, "python": python},
         "suite": {"command": test_command, "paths": tests, "timeout_s": suite_timeout},
@@ -176,6 +219,24 @@ def resume(
         from winnow.solve import resume as go_on
 
         return go_on(run, state_dir=_state_dir(state_dir), report=report)
+
+    _run(work, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@app.command()
+def replay(
+    run: Annotated[str, typer.Argument(help="Its name, a unique part of it, or `last`.")],
+    state_dir: StateDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Walk a run again from its journals, without a model: tools and tests really run, and the result is compared."""
+
+    def work(report: Callable[..., None]) -> Any:
+        from winnow.replay import replay as again
+
+        return again(run, state_dir=_state_dir(state_dir), report=report)
 
     _run(work, as_json=as_json, quiet=quiet, verbose=verbose)
 
@@ -276,13 +337,16 @@ def main() -> None:
 def _run(work: Callable[[Callable[..., None]], Any], *, as_json: bool, quiet: bool, verbose: bool) -> NoReturn:
     """Work with progress on standard error, print the result on standard output, and leave with its code."""
     from winnow.progress import Progress
-    from winnow.show import show_result
+    from winnow.replay import ReplayResult
+    from winnow.show import show_replay, show_result
 
     with _errors(as_json):
         with Progress(Console(stderr=True), quiet=quiet or (as_json and not verbose), verbose=verbose) as progress:
             result = work(progress)
         if as_json:
             _print_json(result.model_dump(mode="json"))
+        elif isinstance(result, ReplayResult):
+            show_replay(Console(), result)
         else:
             show_result(Console(), result)
     raise typer.Exit(result.exit_code)
@@ -325,6 +389,11 @@ class _errors:  # noqa: N801 - reads as a statement
 def _given(flags: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Only what was said: a flag that was not given must not hide a file's value."""
     return {section: {k: v for k, v in values.items() if v is not None} for section, values in flags.items()}
+
+
+def _listed(given: str | None) -> tuple[str, ...] | None:
+    """The parts of a list with commas."""
+    return None if given is None else tuple(part.strip() for part in given.split(",") if part.strip())
 
 
 def _state_dir(given: Path | None) -> Path:

@@ -16,11 +16,17 @@
 | 32 | the machine was lost half-way; the run can be resumed |
 | 33 | no disk space left; the run can be resumed |
 | 40 | no such run, or it is in use |
+| 41 | a replay came to another outcome |
+| 50 | the model's endpoint gave no answer; the run can be resumed |
+| 51 | the endpoint wants another key |
+| 52 | the endpoint does not know the model, or refuses the request |
+| 53 | the budget does not cover a single try |
 | 130 | interrupted; the run can be resumed |
 """
 
 from enum import IntEnum
 
+from agent.models.errors import AuthenticationFailed, BudgetExhausted, ModelError, ModelUnavailable
 from envs.errors import (
     ImageBuildFailed,
     IssueUnusable,
@@ -74,6 +80,11 @@ class Exit(IntEnum):
     SANDBOX_LOST = 32
     DISK_FULL = 33
     RUN = 40
+    REPLAY_DIFFERS = 41
+    MODEL_UNAVAILABLE = 50
+    MODEL_KEY = 51
+    MODEL_REJECTED = 52
+    BUDGET = 53
     INTERRUPTED = 130
 
 
@@ -95,6 +106,10 @@ _CODES: tuple[tuple[type[WinnowError], Exit], ...] = (
     (DiskFull, Exit.DISK_FULL),
     (SandboxLost, Exit.SANDBOX_LOST),
     (SandboxError, Exit.SANDBOX_LOST),
+    (AuthenticationFailed, Exit.MODEL_KEY),
+    (ModelUnavailable, Exit.MODEL_UNAVAILABLE),
+    (ModelError, Exit.MODEL_REJECTED),
+    (BudgetExhausted, Exit.BUDGET),
 )
 
 

@@ -1,8 +1,8 @@
 """The run graph: one task from snapshot to selection.
 
-START -> prepare -> plan ==Send x N==> trajectory ==> select --settled | no rounds left--> END
-                     ^                                  |
-                     +--------- another round ----------+
+START -> prepare -> localize -> plan ==Send x N==> trajectory ==> select --settled | no rounds left--> END
+                                  ^                                  |
+                                  +--------- another round ----------+
 
 Checkpointed after every step (SQLite, ids and counters only), so that a killed process goes on where it was; a trajectory
 inside a step goes on from its journal.
@@ -31,12 +31,23 @@ def _prepare(state: RunState, runtime: Runtime[RunContext]) -> RunState:
     return {"round": state.get("round", 0)}
 
 
-def _plan(state: RunState) -> RunState:
-    return {"round": state["round"] + 1}
+def _localize(_state: RunState, runtime: Runtime[RunContext]) -> RunState:
+    steps.localize(runtime.context)
+    return {}
+
+
+def _plan(state: RunState, runtime: Runtime[RunContext]) -> RunState:
+    number = state["round"] + 1
+    steps.plan(runtime.context, number)
+    return {"round": number}
 
 
 def _fan_out(state: RunState, runtime: Runtime[RunContext]) -> list[Send]:
-    return [Send("trajectory", seat) for seat in steps.seats(runtime.context, state["round"])]
+    number = state["round"]
+    return [
+        Send("trajectory", SeatState(seat=seat.seat, round=number))
+        for seat in steps.plan(runtime.context, number).seats
+    ]
 
 
 def _trajectory(state: SeatState, runtime: Runtime[RunContext]) -> RunState:
@@ -59,11 +70,13 @@ def open_graph(checkpoints: Path) -> Iterator[Graph]:
     """Compile the graph over a checkpoint file, which is made when it is not there."""
     graph = StateGraph(RunState, context_schema=RunContext)
     graph.add_node("prepare", _prepare)
+    graph.add_node("localize", _localize)
     graph.add_node("plan", _plan)
     graph.add_node("trajectory", _trajectory, input_schema=SeatState)
     graph.add_node("select", _select)
     graph.add_edge(START, "prepare")
-    graph.add_edge("prepare", "plan")
+    graph.add_edge("prepare", "localize")
+    graph.add_edge("localize", "plan")
     graph.add_conditional_edges("plan", _fan_out, ["trajectory"])
     graph.add_edge("trajectory", "select")
     graph.add_conditional_edges("select", _after_select, ["plan", END])

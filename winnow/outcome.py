@@ -10,8 +10,10 @@ from sandbox.errors import WinnowError
 from selection.gate import GateResult
 from selection.values import Selection
 from winnow.errors import Exit
+from winnow.plan import who_proposes
 from winnow.prepare import prepare
 from winnow.result import Contest, FixResult, TestCounts
+from winnow.settings import Settings
 from winnow.state import RunContext
 from winnow.steps import load_recorded, load_trajectories
 from winnow.store import Status
@@ -37,7 +39,7 @@ def conclude(context: RunContext, status: Status) -> FixResult:
         run_id=context.run.id,
         status="nothing_plausible",
         exit_code=Exit.NOTHING_PLAUSIBLE,
-        reason=_why_none(brief, selection, trajectories),
+        reason=_why_none(context.settings, brief, selection, trajectories),
         contest=contest,
         sandbox=context.machines.kind,
         seconds=round(status.seconds, 3),
@@ -68,9 +70,9 @@ def _with_patch(result: FixResult, chosen: Candidate, gate: dict[str, GateResult
     )
 
 
-def _why_none(brief: Brief, selection: Selection, trajectories: Sequence[Trajectory]) -> str:
+def _why_none(settings: Settings, brief: Brief, selection: Selection, trajectories: Sequence[Trajectory]) -> str:
     """Why there is no patch, with what would help first."""
-    if not brief.targets:
+    if not brief.targets and who_proposes(settings) == ("repair",):
         return (
             "no test fails on the base commit, and without a model Winnow repairs only what a failing test shows; "
             "write a test that fails and name it with --failing-test"

@@ -19,6 +19,8 @@ _PHASES = {
     "snapshot": "taking a snapshot of the repository",
     "environment": "preparing the environment",
     "tests on base": "running the tests on base",
+    "context": "looking through the repository",
+    "hypotheses": "asking for explanations",
     "selection": "choosing",
 }
 
@@ -28,6 +30,7 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "log": lambda d: f"  {d['line']}",
     "environment": lambda d: f"environment: {d['note']}",
     "base": lambda d: f"tests on base: {d['passed']} pass, {d['failed']} fail; {d['targets']} to repair",
+    "check": lambda d: f"{d['seat']}: check {d['iteration']}: {_checked(d)}",
     "plausible": lambda d: f"{d['seat']}: {d['summary']}: passes the tests that were tried",
     "gate": lambda d: f"{'through the gate' if d['passed'] else 'fell at the gate'}: {d['candidate']}: {d['reason']}",
 }
@@ -77,7 +80,7 @@ class Progress:
         if kind == "phase":
             self._phase = _PHASES.get(data["name"], data["name"])
             return "" if self._live else self._phase
-        if kind == "search":
+        if kind in ("search", "turn"):
             return self._search(data)
         if kind in ("log", "plausible") and not self._verbose:
             return ""
@@ -87,7 +90,7 @@ class Progress:
         """A trajectory got on."""
         seat = str(data["seat"])
         self._seats[seat] = dict(data)
-        self._phase = "searching"
+        self._phase = "working"
         now = time.monotonic()
         if self._live or now - self._spoke.get(seat, 0.0) < _PLAIN_EVERY_S:
             return ""
@@ -103,6 +106,15 @@ class Progress:
         return table
 
 
+def _checked(data: Mapping[str, Any]) -> str:
+    """What a check of a trajectory showed."""
+    if data["proven"]:
+        return "what failed passes, nothing else broke"
+    return f"breaks {data['regressions']} tests" if data["regressions"] else "not there yet"
+
+
 def _progress_of(data: Mapping[str, Any]) -> str:
     """One trajectory in one line."""
+    if "turn" in data:
+        return f"{data['seat']}: turn {data['turn']}: {', '.join(data['calls']) or 'thinking'}"
     return f"{data['seat']}: {data['tried']} edits tried, {data['plausible']} plausible, {data['cpu_s']:.1f} CPU-s"

@@ -23,5 +23,8 @@ class Request(Value):
 
 
 def without_secrets(settings: Settings) -> dict[str, Any]:
-    """The tree as plain JSON values; `github` is left out, as nothing needs it once the issue is read."""
-    return settings.model_dump(mode="json", exclude={"github"})
+    """The tree as plain JSON values.
+
+    `github` is left out, as nothing needs it once the issue is read; the model's key is read anew by whoever resumes.
+    """
+    return settings.model_dump(mode="json", exclude={"github": True, "model": {"api_key"}})

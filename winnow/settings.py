@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from winnow.errors import SettingsError
 
@@ -27,6 +27,8 @@ _PACKAGE_INDEX = re.compile(
 """Variables that say where packages come from and through what."""
 
 _CONVENTIONS = {
+    "OPENAI_API_KEY": ("model", "api_key"),
+    "OPENAI_BASE_URL": ("model", "base_url"),
     "GITHUB_TOKEN": ("github", "token"),
     "GITHUB_API_URL": ("github", "api_url"),
     "DOCKER_HOST": ("sandbox", "docker_host"),
@@ -61,11 +63,13 @@ class Run(_Section):
     """How much is tried."""
 
     trajectories: int = Field(default=1, ge=1, le=1024)
-    """Independent tries in a round."""
+    """Independent tries in a round. Beside agents, the repairer makes one."""
+    proposers: tuple[Literal["agent", "repair"], ...] = ()
+    """Who makes candidates. Empty: agents where a model is named, else the repairer."""
     rounds: int = Field(default=1, ge=1, le=100)
     """Rounds at most; another one starts only while nothing is settled."""
     workers: int = Field(default=0, ge=0)
-    """Sandboxes at once; 0: one per core."""
+    """Sandboxes at once; 0: one per core for the repairer, and four per core for agents, who mostly wait for their model."""
     seed: int = 0
     """Same seed, same repository, same answer."""
     state_dir: Path = Path(platformdirs.user_state_dir("winnow"))
@@ -126,6 +130,80 @@ class Repair(_Section):
     """Last resort against a suite that is far slower than expected."""
 
 
+class Model(_Section):
+    """The language model, behind any OpenAI-compatible endpoint."""
+
+    names: tuple[str, ...] = ()
+    """Models that walk trajectories; several take turns. Empty: no model."""
+    base_url: str | None = None
+    """Address of the endpoint, also OPENAI_BASE_URL. None: OpenAI's own."""
+    api_key: SecretStr | None = None
+    """Also OPENAI_API_KEY. Never enters a sandbox, a log or a file."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """None: 0 for the first trajectory and 0.8 for the others."""
+    max_output_tokens: int = Field(default=16_384, ge=256)
+    """Of one reply, reasoning included."""
+    context_tokens: int = Field(default=120_000, ge=4_000)
+    """Length of a conversation over which old observations are taken out."""
+    reasoning_effort: Literal["minimal", "low", "medium", "high"] | None = None
+    timeout_s: float = Field(default=600.0, gt=0)
+    """For one call."""
+    retries: int = Field(default=6, ge=0)
+    """Of one call, for what a repetition can cure."""
+    tools: Literal["auto", "native", "text"] = "auto"
+    """How tools are called: by the endpoint's own means, or in the text. auto: own means until it says that it has none."""
+    prices: Mapping[str, tuple[float, float, float]] = Field(default_factory=dict)
+    """USD per million tokens by model: input, input from cache, output. Over the table that comes with Winnow; 0 for local models.
+    In a variable or on the command line: NAME=IN/CACHED/OUT."""
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _read_prices(cls, value: Any) -> Any:
+        """Accept NAME=IN/CACHED/OUT, one or several."""
+        if isinstance(value, Mapping):
+            return value
+        parts = value.split(",") if isinstance(value, str) else value
+        return {
+            name.strip(): tuple(numbers.split("/")) for name, _, numbers in (part.rpartition("=") for part in parts)
+        }
+
+
+class Agent(_Section):
+    """How a language model's trajectories go."""
+
+    strategies: tuple[Literal["iterate", "react", "single"], ...] = ("react", "iterate")
+    """Taken in turns."""
+    turns: int = Field(default=60, ge=1)
+    """Model calls of one trajectory."""
+    iterations: int = Field(default=8, ge=1)
+    """Checks by execution in one trajectory, each with a chance to improve: serial scaling."""
+    refusals: int = Field(default=2, ge=0)
+    """How often "done" without evidence is sent back."""
+    command_timeout_s: float = Field(default=120.0, gt=0)
+    """For one shell command."""
+    test_timeout_s: float = Field(default=600.0, gt=0)
+    """For one run of tests that the model asks for."""
+    check_timeout_s: float = Field(default=300.0, gt=0)
+    """For the tests of one check."""
+    observation_bytes: int = Field(default=16_000, ge=1000)
+    """Of one observation."""
+    hypotheses: bool = True
+    """With several trajectories, ask the model once for different explanations, and give each trajectory another."""
+    read_files: int = Field(default=0, ge=0)
+    """Files that the model reads one by one to rank them, before the trajectories start; 0: none."""
+
+
+class Budget(_Section):
+    """What a run may spend; a call that might exceed it is not made. None: no limit."""
+
+    usd: float | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+    """Input and output together."""
+    calls: int | None = Field(default=None, ge=0)
+    seconds: float | None = Field(default=None, ge=0)
+    """Wall time of all processes that worked on the run."""
+
+
 class GitHub(_Section):
     """Access to the issue tracker."""
 
@@ -144,6 +222,9 @@ class Settings(_Section):
     image: Image = Image()
     suite: Suite = Suite()
     repair: Repair = Repair()
+    model: Model = Model()
+    agent: Agent = Agent()
+    budget: Budget = Budget()
     github: GitHub = GitHub()
 
 
@@ -190,6 +271,12 @@ def load(flags: Mapping[str, Mapping[str, Any]], *, repository: Path | None, con
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{key}: {first['msg'].lower()}", hint=_where(key, layers, flags)) from error
+
+
+def with_secrets(settings: Settings) -> Settings:
+    """The tree of a stored run with the model's key, which is stored nowhere, as the environment or a file has it now."""
+    key = load({}, repository=None).model.api_key
+    return settings.model_copy(update={"model": settings.model.model_copy(update={"api_key": key})})
 
 
 def describe(settings: Settings) -> Iterator[tuple[str, str, str]]:

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from winnow.overview import Row
-from winnow.result import FixResult, TestCounts
+from winnow.replay import ReplayResult
+from winnow.result import Contest, FixResult, TestCounts
 
 
 def show_result(console: Console, result: FixResult) -> None:
@@ -22,6 +23,13 @@ def show_result(console: Console, result: FixResult) -> None:
     else:
         console.print(Text("nothing plausible was found", style="bold"))
     console.print(_facts(result))
+
+
+def show_replay(console: Console, replayed: ReplayResult) -> None:
+    """Print whether a replay came to the same, and what it came to where it did not."""
+    console.print(Text(f"run {replayed.replayed} again, as run {replayed.run_id}: {replayed.reason}"))
+    if not replayed.same:
+        show_result(console, replayed.result)
 
 
 def _colour(line: str) -> str:
@@ -50,10 +58,7 @@ def _facts(result: FixResult) -> Table:
         row("suite before", _counts(result.before))
     if result.after:
         row("suite after", _counts(result.after))
-    row(
-        "rivals",
-        f"{contest.tried} edits tried, {contest.candidates} passed the tests tried, {contest.distinct} distinct",
-    )
+    row("rivals", _rivals(contest))
     row("why", result.reason)
     if result.confidence == "low":
         row(
@@ -69,10 +74,21 @@ def _facts(result: FixResult) -> Table:
     return table
 
 
+def _rivals(contest: Contest) -> str:
+    """Against how many others it stood."""
+    tried = f"{contest.tried} edits tried, " if contest.tried else ""
+    plural = "y" if contest.trajectories == 1 else "ies"
+    return (
+        f"{contest.trajectories} trajector{plural}, {tried}{contest.candidates} candidates, {contest.distinct} distinct"
+    )
+
+
 def _spent(result: FixResult) -> str:
     """Time and cost."""
     usd = "cost unknown" if result.usage.usd is None else f"${result.usage.usd:.2f}"
-    calls = f", {result.usage.calls} model calls" if result.usage.calls else ""
+    usage = result.usage
+    tokens = f", {usage.input_tokens:,} + {usage.output_tokens:,} tokens ({usage.cached_tokens:,} cached)"
+    calls = f", {usage.calls} model calls{tokens}" if usage.calls else ""
     return f"{result.seconds:.1f} s, {result.usage.cpu_seconds:.1f} CPU-s in {result.sandbox} sandboxes, {usd}{calls}"
 
 

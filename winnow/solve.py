@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
-from agent.repair.proposer import RepairProposer
 from agent.values import Brief
 from envs.issues import GitHub, read_issue
 from envs.repository import find_repository
@@ -22,15 +21,17 @@ from sandbox.choose import Kind, choose
 from sandbox.errors import WinnowError
 from sandbox.port import SandboxProvider
 from sandbox.reaper import sweep
+from winnow.crew import open_crew
 from winnow.deliver import deliver
 from winnow.errors import Interrupted, RunUnusable
 from winnow.graph import open_graph, run_to_end
 from winnow.machines import Machines
 from winnow.outcome import conclude
+from winnow.plan import who_proposes
 from winnow.prepare import BRIEF
 from winnow.request import Request, without_secrets
 from winnow.result import FixResult
-from winnow.settings import Settings, caller, load
+from winnow.settings import Settings, caller, load, with_secrets
 from winnow.state import RunContext
 from winnow.store import RunDir, Status, Store
 from winnow.timeline import Report, Timeline
@@ -80,7 +81,7 @@ def start(settings: Settings, repository: Path, report: Report) -> FixResult:
     if settings.fix.issue is not None:
         github = GitHub(token=settings.github.token, api_url=settings.github.api_url)
         task_issue = read_issue(settings.fix.issue, repository=repository, stdin=sys.stdin, github=github)
-    provider = _provider(settings, settings.sandbox.kind)
+    provider = provider_of(settings, settings.sandbox.kind)
     run = Store(settings.run.state_dir).create()
     request = Request(
         repository=str(repository),
@@ -90,7 +91,7 @@ def start(settings: Settings, repository: Path, report: Report) -> FixResult:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     run.save("request.json", request)
-    return _work(run, request, settings, provider, report)
+    return work(run, request, settings, provider, report)
 
 
 def resume(name: str, *, state_dir: Path, report: Report = silent) -> FixResult:
@@ -104,12 +105,14 @@ def resume(name: str, *, state_dir: Path, report: Report = silent) -> FixResult:
     request = run.load("request.json", Request)
     if request is None:
         raise RunUnusable(f"run {run.id} was killed before it began", hint="Start it again; `winnow clean` removes it.")
-    settings = Settings.model_validate(request.settings)
+    settings = with_secrets(Settings.model_validate(request.settings))
     brief = run.load(BRIEF, Brief)
-    return _work(run, request, settings, _provider(settings, brief.sandbox if brief else settings.sandbox.kind), report)
+    return work(
+        run, request, settings, provider_of(settings, brief.sandbox if brief else settings.sandbox.kind), report
+    )
 
 
-def _provider(settings: Settings, kind: str, without: Collection[str] = ()) -> SandboxProvider:
+def provider_of(settings: Settings, kind: str, without: Collection[str] = ()) -> SandboxProvider:
     """The machines that the settings name."""
     return choose(
         None if kind == "auto" else cast("Kind", kind),
@@ -124,21 +127,31 @@ def _instead(settings: Settings, machines: Machines) -> Callable[[], SandboxProv
     """What to take when Docker was not named and has no image to build on."""
     if settings.sandbox.kind != "auto" or machines.kind != "docker" or settings.image.name or settings.image.base:
         return None
-    return lambda: _provider(settings, "auto", without=("docker",))
+    return lambda: provider_of(settings, "auto", without=("docker",))
 
 
-def _work(run: RunDir, request: Request, settings: Settings, provider: SandboxProvider, report: Report) -> FixResult:
-    """Hold the run's lock, walk the graph, conclude and deliver."""
+def work(
+    run: RunDir,
+    request: Request,
+    settings: Settings,
+    provider: SandboxProvider,
+    report: Report,
+    *,
+    replay: bool = False,
+) -> FixResult:
+    """Hold the run's lock, walk the graph, conclude and deliver; a replay asks no model and delivers nothing."""
     with run.lock():
         report = Timeline(run.path / "timeline.jsonl", report)
         report("run", {"id": run.id, "sandbox": provider.kind, "dir": str(run.path)})
         result = run.load(RESULT, FixResult)
         if result is None:
-            result = _solve(run, request, settings, Machines(provider, report), report)
-        return deliver(run, request, settings, result)
+            result = _solve(run, request, settings, Machines(provider, report), report, replay=replay)
+        return result if replay else deliver(run, request, settings, result)
 
 
-def _solve(run: RunDir, request: Request, settings: Settings, machines: Machines, report: Report) -> FixResult:
+def _solve(
+    run: RunDir, request: Request, settings: Settings, machines: Machines, report: Report, *, replay: bool
+) -> FixResult:
     """Walk the graph to its end and keep the outcome."""
     sweep(url=settings.sandbox.docker_host)
     run.clear_scratch()
@@ -150,22 +163,23 @@ def _solve(run: RunDir, request: Request, settings: Settings, machines: Machines
         return Status(state=state, detail=detail, seconds=spent, cpu_seconds=before.cpu_seconds + machines.cpu_seconds)
 
     run.save(_STATUS, status("running"))
-    context = RunContext(
-        run=run,
-        request=request,
-        settings=settings,
-        machines=machines,
-        proposer=RepairProposer(
-            max_candidates=settings.repair.max_candidates,
-            max_plausible=settings.repair.max_plausible,
-            cpu_limit_s=settings.repair.cpu_limit_s,
-        ),
-        report=report,
-        instead=_instead(settings, machines),
-    )
+    stop = threading.Event()
     try:
-        with _stoppable(machines), open_graph(run.path / "checkpoint.sqlite") as graph:
-            run_to_end(graph, context, workers=settings.run.workers or os.cpu_count() or 1)
+        with (
+            _stoppable(machines, stop),
+            open_crew(settings, run, elapsed_s=before.seconds, stop=stop, replay=replay) as crew,
+            open_graph(run.path / "checkpoint.sqlite") as graph,
+        ):
+            context = RunContext(
+                run=run,
+                request=request,
+                settings=settings,
+                machines=machines,
+                crew=crew,
+                report=report,
+                instead=_instead(settings, machines),
+            )
+            run_to_end(graph, context, workers=workers(settings))
     except (WinnowError, KeyboardInterrupt) as error:
         stopped = machines.stopped or isinstance(error, KeyboardInterrupt)
         run.save(_STATUS, status("interrupted" if stopped else "failed", str(error)))
@@ -179,8 +193,14 @@ def _solve(run: RunDir, request: Request, settings: Settings, machines: Machines
     return result
 
 
+def workers(settings: Settings) -> int:
+    """Sandboxes at once."""
+    cores = os.cpu_count() or 1
+    return settings.run.workers or (4 * cores if "agent" in who_proposes(settings) else cores)
+
+
 @contextmanager
-def _stoppable(machines: Machines) -> Iterator[None]:
+def _stoppable(machines: Machines, asked: threading.Event) -> Iterator[None]:
     """The first SIGINT or SIGTERM ends the machines, so that every step returns; the second one is the system's own.
 
     Machines are stopped in a thread: the handler may interrupt the very code that holds their lock.
@@ -191,6 +211,7 @@ def _stoppable(machines: Machines) -> Iterator[None]:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, before[signal.Signals(number)])
+        asked.set()
         threading.Thread(target=machines.stop, name="winnow-stop").start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

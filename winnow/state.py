@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
-from agent.proposer import Proposer
 from sandbox.port import SandboxProvider
+from winnow.crew import Crew
 from winnow.machines import Machines
 from winnow.request import Request
 from winnow.settings import Settings
@@ -33,8 +33,7 @@ class SeatState(TypedDict):
     """What one branch of the fan-out is told."""
 
     seat: str
-    index: int
-    seed: int
+    round: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class RunContext:
     request: Request
     settings: Settings
     machines: Machines
-    proposer: Proposer
+    crew: Crew
     report: Report
     instead: Callable[[], SandboxProvider] | None = None
     """Machines to take when there is no image for those that were chosen; None: that is an error."""

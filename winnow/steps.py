@@ -3,11 +3,16 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
+from agent.context import find_context
+from agent.context.values import Context
 from agent.journal import Journal
+from agent.models.errors import ModelUnavailable
 from agent.proposer import Seat
+from agent.trajectory.values import Parent
 from agent.values import Brief, Candidate, ExitReason, Trajectory
-from envs.patches import BaseTree
+from envs.patches import BaseTree, paths
 from envs.workspace import Workspace, open_workspace
 from sandbox.errors import SandboxLost
 from selection.first import FirstSelector
@@ -15,21 +20,78 @@ from selection.gate import GateResult
 from selection.values import Selection
 from winnow.bench import FreshBench
 from winnow.errors import Interrupted
+from winnow.plan import RoundPlan, plan_round, who_proposes
 from winnow.prepare import limits, prepare
 from winnow.state import RunContext, SeatState
 from winnow.store import read_lines
 
-__all__ = ["load_recorded", "load_trajectories", "prepare", "seats", "select", "walk"]
+__all__ = ["load_recorded", "load_trajectories", "localize", "plan", "prepare", "select", "walk"]
+
+_CONTEXT = "context.json"
+_PARENT_CHARS = 20_000
+"""A longer change is no example to learn from."""
 
 _TRIES = 2
 """Machines that one trajectory may lose before it counts as lost."""
 
 
-def seats(context: RunContext, round_number: int) -> list[SeatState]:
-    """The trajectories of one round; ids and seeds are the same in every process."""
-    count, first = context.settings.run.trajectories, context.settings.run.seed
-    places = range((round_number - 1) * count, round_number * count)
-    return [SeatState(seat=f"r{round_number}t{index % count}", index=index, seed=first + index) for index in places]
+def localize(context: RunContext) -> Context | None:
+    """What is known of the repository with respect to the task, found once; None when no proposer asks for it."""
+    if "agent" not in who_proposes(context.settings):
+        return None
+    known = context.run.load(_CONTEXT, Context)
+    if known is not None:
+        return known
+    context.report("phase", {"name": "context"})
+    brief = prepare(context)
+    with BaseTree(brief.snapshot, folder=context.run.scratch) as base:
+        found = find_context(base, brief)
+    count = context.settings.agent.read_files
+    if count:
+        found = context.crew.read_files(brief, found, count)
+    context.run.save(_CONTEXT, found)
+    return found
+
+
+def plan(context: RunContext, number: int) -> RoundPlan:
+    """The trajectories of one round; the same in every process, once it is made."""
+    name = f"round-{number}.json"
+    known = context.run.load(name, RoundPlan)
+    if known is not None:
+        return known
+    settings = context.settings
+    conditioning: dict[str, Any] = {}
+    found = localize(context)
+    if number > 1:
+        conditioning = _learned(context)
+    elif found is not None and settings.agent.hypotheses and settings.run.trajectories > 1:
+        context.report("phase", {"name": "hypotheses"})
+        conditioning = {"hypotheses": context.crew.hypotheses(prepare(context), found)}
+    made = plan_round(settings, number, **conditioning)
+    context.run.save(name, made)
+    return made
+
+
+def _learned(context: RunContext) -> dict[str, Any]:
+    """What the rounds so far have found: a line for each distinct change, and the leaders with what execution said of them."""
+    selection = context.run.load("selection.json", Selection)
+    if selection is None:
+        return {}
+    candidates = {candidate.id: candidate for t in load_trajectories(context) for candidate in t.candidates}
+    recorded = load_recorded(context)
+    leaders = [candidates[leader] for leader in selection.ranking if leader in candidates]
+    return {
+        "earlier": [candidate.summary or ", ".join(paths(candidate.patch)) for candidate in leaders],
+        "parents": [
+            Parent(
+                candidate_id=leader.id,
+                diff=leader.patch.diff,
+                evidence=recorded[leader.id].reason if leader.id in recorded else "not run",
+            )
+            for leader in leaders
+            if len(leader.patch.diff) <= _PARENT_CHARS
+        ],
+    }
 
 
 def walk(context: RunContext, seat: SeatState) -> Trajectory:
@@ -37,24 +99,29 @@ def walk(context: RunContext, seat: SeatState) -> Trajectory:
 
     Raises:
         Interrupted: the user said stop; the journal holds what was done.
+        AuthenticationFailed, ModelRejected: no trajectory can do better.
     """
     folder = context.run.trajectory(seat["seat"])
     name = f"trajectories/{seat['seat']}/trajectory.json"
     known = context.run.load(name, Trajectory)
     if known is not None:
         return known
-    brief = prepare(context)
+    brief, found = prepare(context), localize(context)
+    place = next(place for place in plan(context, seat["round"]).seats if place.seat == seat["seat"])
+    proposer = context.crew.proposer(place.proposer)
     for _ in range(_TRIES):
         with Journal(folder / "events.jsonl") as journal:
-            trajectory = context.proposer.propose(
+            trajectory = proposer.propose(
                 Seat(
-                    id=seat["seat"],
-                    index=seat["index"],
-                    seed=seat["seed"],
+                    id=place.seat,
+                    index=place.index,
+                    seed=place.seed,
                     brief=brief,
                     journal=journal,
                     open_workspace=_opener(context, brief),
                     report=context.report,
+                    context=found,
+                    assignment=place.assignment,
                 )
             )
         if context.machines.stopped:
@@ -88,8 +155,8 @@ def select(context: RunContext, round_number: int) -> Selection:
         SandboxLost: every machine was lost and nothing is there to choose from.
     """
     brief = prepare(context)
-    for seat in seats(context, round_number):
-        walk(context, seat)
+    for place in plan(context, round_number).seats:
+        walk(context, SeatState(seat=place.seat, round=round_number))
     trajectories = load_trajectories(context)
     candidates: list[Candidate] = [candidate for t in trajectories for candidate in t.candidates]
     if not candidates and trajectories and all(t.exit is ExitReason.SANDBOX_LOST for t in trajectories):
@@ -98,6 +165,13 @@ def select(context: RunContext, round_number: int) -> Selection:
         raise SandboxLost(
             f"every sandbox was lost: {trajectories[0].detail}",
             hint="Is the machine out of memory, or was the Docker daemon stopped? Resume the run when it is back.",
+        )
+    if not candidates and trajectories and all(t.exit is ExitReason.MODEL_FAILED for t in trajectories):
+        for trajectory in trajectories:
+            (context.run.trajectory(trajectory.id) / "trajectory.json").unlink(missing_ok=True)
+        raise ModelUnavailable(
+            f"no trajectory got an answer: {trajectories[0].detail}",
+            hint=f"Go on when the endpoint answers again: winnow resume {context.run.id}",
         )
     context.report("phase", {"name": "selection", "candidates": len(candidates)})
     with BaseTree(brief.snapshot, folder=context.run.scratch) as base:

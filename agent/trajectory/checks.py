@@ -1,0 +1,132 @@
+"""What execution says of the work so far: the probe on both sides, the targets, and the tests that passed on base."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from agent.probe import Probe, ProbeResult, run_probe
+from agent.trajectory.values import Evidence, LoopLimits
+from agent.values import Brief
+from envs.patches import paths
+from envs.suite import compare, run_suite
+from envs.values import Patch, SuiteReport
+from envs.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Check:
+    """A state of the work tree, and what execution says of it."""
+
+    patch: Patch
+    evidence: Evidence
+    before: ProbeResult | None = None
+    """The probe on base."""
+    after: ProbeResult | None = None
+    """The probe with the change."""
+    report: SuiteReport | None = None
+    """The tests with the change; None when none was to be run."""
+
+
+class Checks:
+    """Runs checks for one try; results on base are kept, as neither the probe nor base changes under its name."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        brief: Brief,
+        *,
+        limits: LoopLimits,
+        fresh: Callable[[], AbstractContextManager[Workspace]],
+    ) -> None:
+        """Keep the handles.
+
+        Args:
+            workspace: where the work is done.
+            brief: the suite, and what it showed on base.
+            limits: how long a check may take.
+            fresh: opens another sandbox with the base in it, for probes that were changed after the first edit.
+        """
+        self._workspace = workspace
+        self._brief = brief
+        self._limits = limits
+        self._fresh = fresh
+        self._on_base: dict[Probe, ProbeResult] = {}
+
+    def on_base(self, probe: Probe) -> ProbeResult:
+        """Run the probe on the base commit; twice when it shows the problem, as a flaky probe shows nothing."""
+        known = self._on_base.get(probe)
+        if known is None:
+            known = self._on_base[probe] = self._first_on_base(probe)
+        return known
+
+    def _first_on_base(self, probe: Probe) -> ProbeResult:
+        if self._workspace.diff().is_empty:
+            return self._twice(self._workspace, probe)
+        with self._fresh() as workspace:
+            return self._twice(workspace, probe)
+
+    def _twice(self, workspace: Workspace, probe: Probe) -> ProbeResult:
+        first = run_probe(workspace, probe, self._brief, self._limits.tools)
+        if first.verdict != "present":
+            return first
+        second = run_probe(workspace, probe, self._brief, self._limits.tools)
+        return first if second.verdict == "present" else second.model_copy(update={"verdict": "broken"})
+
+    def with_change(self, probe: Probe) -> ProbeResult:
+        """Run the probe on the work tree as it is."""
+        return run_probe(self._workspace, probe, self._brief, self._limits.tools)
+
+    def check(self, probe: Probe | None) -> Check:
+        """Run everything that "done" needs."""
+        patch = self._workspace.diff()
+        before = self.on_base(probe) if probe else None
+        after = self.with_change(probe) if probe else None
+        verdicts = {"probe_before": before and before.verdict, "probe_after": after and after.verdict}
+        tests = self._tests_for(patch)
+        if tests is None:
+            return Check(patch, Evidence(unmet=self._brief.targets, **verdicts), before, after)
+        report = run_suite(self._workspace.box, self._brief.suite, tests, timeout_s=self._limits.check_s)
+        return Check(patch, self._evidence(report, tests, verdicts), before, after, report)
+
+    def _tests_for(self, patch: Patch) -> Sequence[str] | None:
+        """The tests to run: empty means the whole suite, None that there are none."""
+        brief = self._brief
+        if brief.base_report.status not in ("ran", "timed_out"):
+            return brief.targets or None
+        if brief.suite.kind == "command" or brief.base_report.seconds <= self._limits.check_s / 2:
+            return ()
+        return self._nearest(patch) or None
+
+    def _nearest(self, patch: Patch) -> tuple[str, ...]:
+        """Targets, then tests near the change, then the others from the quickest, within half of the time."""
+        brief = self._brief
+        stems = {PurePosixPath(path).stem.removeprefix("test_").strip("_") for path in paths(patch)} - {"init", ""}
+        durations = brief.base_report.durations
+
+        def place(test: str) -> tuple[bool, float]:
+            return not any(stem in test for stem in stems), durations.get(test, 0.0)
+
+        chosen, seconds = list(brief.targets), 0.0
+        for test in sorted((test for test in brief.base_report.outcomes if test not in brief.targets), key=place):
+            seconds += durations.get(test, 0.0)
+            if seconds > self._limits.check_s / 2:
+                break
+            chosen.append(test)
+        return tuple(chosen)
+
+    def _evidence(self, report: SuiteReport, tests: Sequence[str], verdicts: Mapping[str, Any]) -> Evidence:
+        """Compare with base; a test that was to run and has no verdict counts as a regression where it passed on base."""
+        compared = compare(self._brief.base_report, report)
+        asked = set(tests) if tests else None
+        missing = tuple(test for test in compared.missing if asked is None or test in asked)
+        problem = "" if report.status == "ran" else f"the tests end as {report.status.replace('_', ' ')}"
+        return Evidence(
+            fixed=compared.fixed,
+            unmet=tuple(test for test in self._brief.targets if test not in compared.fixed),
+            regressions=(*compared.regressions, *(missing if not problem else ())),
+            checked=len(report.outcomes),
+            problem=problem,
+            **verdicts,
+        )

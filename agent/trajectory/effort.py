@@ -1,0 +1,78 @@
+"""The handles and the memory of one try under way; what LangGraph passes between the nodes is only where to go next."""
+
+from dataclasses import dataclass, field
+
+from agent.context.values import Context
+from agent.models.open import TrajectoryModel
+from agent.models.values import Sampling, ToolCall, ToolSpec
+from agent.probe import Probe
+from agent.proposer import Seat
+from agent.tools.toolbox import Toolbox
+from agent.trajectory.checks import Check, Checks
+from agent.trajectory.conversation import Conversation
+from agent.trajectory.tape import Tape
+from agent.trajectory.values import Assignment, LoopLimits
+from agent.trajectory.warmup import WarmUp
+from agent.values import ExitReason, Usage
+from envs.values import Patch
+from envs.workspace import Workspace
+
+
+@dataclass
+class Effort:
+    """One try. Used by one thread."""
+
+    seat: Seat
+    assignment: Assignment
+    limits: LoopLimits
+    context: Context
+    model: TrajectoryModel
+    sampling: Sampling
+    warmup: WarmUp
+    workspace: Workspace
+    toolbox: Toolbox
+    checks: Checks
+    tape: Tape
+    talk: Conversation = field(default_factory=Conversation)
+    turn: int = 0
+    """Model calls so far."""
+    iteration: int = 0
+    """Checks so far."""
+    silent: int = 0
+    """Replies in a row that called no tool."""
+    refused: int = 0
+    """Times that "done" was sent back."""
+    winding_down: bool = False
+    """The model was told that this is its last turn."""
+    probe: Probe | None = None
+    calls: tuple[ToolCall, ...] = ()
+    """What the last reply asked for."""
+    pending: ToolCall | None = None
+    """A call of `submit` that waits for its answer."""
+    best: Check | None = None
+    last: Check | None = None
+    usage: Usage = field(default_factory=Usage)
+    exit: ExitReason = ExitReason.EXHAUSTED
+    detail: str = ""
+    summary: str = ""
+    waiver: str = ""
+    _probed: Probe | None = None
+
+    def tools(self, *names: str) -> tuple[ToolSpec, ...]:
+        """The specs of these tools; all of them when none is named."""
+        return tuple(spec for spec in self.toolbox.specs if not names or spec.name in names)
+
+    def changed(self) -> bool:
+        """Whether the change or the probe is another than at the last check."""
+        seen = (self.last.patch if self.last else Patch(diff=""), self._probed)
+        return seen != (self.workspace.diff(), self.probe)
+
+    def restart(self) -> None:
+        """Begin a new conversation about the same work."""
+        self.talk = Conversation()
+
+    def keep(self, state: Check) -> None:
+        """Remember a state, and whether it is the best so far: of equals the later one, as the model meant it."""
+        self.last, self._probed = state, self.probe
+        if not state.patch.is_empty and (self.best is None or state.evidence.rank >= self.best.evidence.rank):
+            self.best = state

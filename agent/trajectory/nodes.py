@@ -1,0 +1,170 @@
+"""What happens at each node of a try. Nodes are the same in every strategy; strategies connect them differently."""
+
+from functools import partial
+from typing import Any
+
+from agent.models.errors import BudgetExhausted, ContextFull, ModelUnavailable, Refused, ScriptEnded
+from agent.models.values import ChatRequest, Reply, ToolCall, ToolSpec
+from agent.probe import Probe
+from agent.trajectory.checks import Check
+from agent.trajectory.effort import Effort
+from agent.trajectory.prompts import render
+from agent.trajectory.reports import describe_check, missing_evidence
+from agent.values import ExitReason
+
+SUBMIT = "submit"
+_CALLS_LEFT = 2
+"""Calls of the present size below which a try winds down: the next one is its last."""
+_MAX_SILENT = 3
+"""Replies in a row without a tool call after which a try ends."""
+
+
+def think(effort: Effort, *, tools: tuple[ToolSpec, ...], turns: int) -> Reply | None:
+    """Ask the model once and keep its reply. None: the try is over, and `exit` says why.
+
+    Args:
+        effort: the try.
+        tools: what the model may call.
+        turns: the number of turns after which this phase ends.
+    """
+    if effort.winding_down:
+        return None
+    reason = _last_turn(effort, tools, turns)
+    if reason:
+        effort.winding_down = True
+        effort.talk.user(render("last_turn", reason=reason))
+    if effort.talk.tokens > effort.limits.context_tokens:
+        effort.talk.make_room()
+    reply = _ask(effort, tools)
+    if reply is None:
+        return None
+    effort.turn += 1
+    effort.usage += reply.usage
+    effort.talk.measured(reply.usage.input_tokens + reply.usage.output_tokens)
+    effort.seat.report(
+        "turn", {"seat": effort.seat.id, "turn": effort.turn, "calls": [call.name for call in reply.message.tool_calls]}
+    )
+    return reply
+
+
+def _last_turn(effort: Effort, tools: tuple[ToolSpec, ...], turns: int) -> str:
+    """Why the next turn is the last one; empty when it is not."""
+    if effort.turn >= turns - 1:
+        return f"the limit of {turns} turns is reached"
+    if effort.iteration >= effort.limits.iterations:
+        return f"the limit of {effort.limits.iterations} checks is reached"
+    left = effort.model.calls_left(_request(effort, tools))
+    return "the budget is nearly spent" if left is not None and left < _CALLS_LEFT else ""
+
+
+def _ask(effort: Effort, tools: tuple[ToolSpec, ...]) -> Reply | None:
+    """Call the model; make room once when the conversation is too long."""
+    for _ in range(2):
+        request = _request(effort, tools)
+        try:
+            if effort.turn:
+                return effort.model.complete(request)
+            prefix = (effort.assignment.model, effort.assignment.strategy)
+            return effort.warmup.first(prefix, partial(effort.model.complete, request))
+        except ContextFull as full:
+            if not effort.talk.make_room():
+                return _end(effort, ExitReason.EXHAUSTED, f"the conversation outgrew the model: {full}")
+        except BudgetExhausted as spent:
+            return _end(effort, ExitReason.OUT_OF_BUDGET, str(spent))
+        except (ModelUnavailable, Refused, ScriptEnded) as failed:
+            return _end(effort, ExitReason.MODEL_FAILED, str(failed))
+    return _end(effort, ExitReason.EXHAUSTED, "the conversation outgrew the model twice")
+
+
+def _request(effort: Effort, tools: tuple[ToolSpec, ...]) -> ChatRequest:
+    return ChatRequest(messages=effort.talk.messages, tools=tools, sampling=effort.sampling)
+
+
+def _end(effort: Effort, reason: ExitReason, detail: str) -> None:
+    effort.exit, effort.detail = reason, detail
+
+
+def hear(effort: Effort, reply: Reply) -> bool:
+    """Put a reply into the conversation; False when it calls no tool that can be run, which the model is told."""
+    calls = reply.message.tool_calls
+    if reply.finish == "length":  # what it called last may be half of what was meant
+        kept = {"tool_calls": (), "content": reply.message.content or "(cut off)"}
+        effort.talk.assistant(reply.message.model_copy(update=kept))
+        effort.talk.user(render("cut_reply", tokens=str(effort.sampling.max_output_tokens)))
+        return False
+    effort.talk.assistant(reply.message)
+    if calls:
+        effort.silent = 0
+        return True
+    effort.silent += 1
+    effort.talk.user(render("no_call"))
+    return False
+
+
+def is_stuck(effort: Effort) -> bool:
+    """Whether the model stopped calling tools."""
+    if effort.silent < _MAX_SILENT:
+        return False
+    _end(effort, ExitReason.EXHAUSTED, f"{_MAX_SILENT} replies in a row called no tool")
+    return True
+
+
+def act(effort: Effort, calls: tuple[ToolCall, ...]) -> list[dict[str, Any]]:
+    """Run the calls in order and answer each; `submit` is kept for the check, which answers it.
+
+    Returns:
+        What the tools say to the loop, call by call.
+    """
+    said: list[dict[str, Any]] = []
+    for call in calls:
+        if call.name == SUBMIT and effort.pending is None:
+            effort.pending = call
+        (observation,) = effort.toolbox.call_all((call,))
+        said.append({"tool": call.name, "ok": observation.ok, **observation.data})
+        if call.name == SUBMIT and not observation.ok:
+            effort.pending = None
+        if call is effort.pending:
+            effort.summary = str(observation.data.get("summary", ""))
+            effort.waiver = str(observation.data.get("waiver", ""))
+            continue
+        effort.talk.tool(call.id, effort.tape.say(call.id, observation.text))
+        if "probe" in observation.data:
+            effort.probe = Probe.model_validate(observation.data["probe"])
+    return said
+
+
+def check(effort: Effort) -> Check:
+    """Check the work by execution and remember it."""
+    state = effort.checks.check(effort.probe)
+    effort.iteration += 1
+    effort.keep(state)
+    shown = {"proven": state.evidence.proven, "regressions": len(state.evidence.regressions)}
+    effort.seat.report("check", {"seat": effort.seat.id, "iteration": effort.iteration, **shown})
+    return state
+
+
+def reflect(effort: Effort, state: Check) -> bool:
+    """Tell the model what a check showed; True when the work is accepted and the try ends.
+
+    "Done" without evidence is sent back, at most `LoopLimits.refusals` times, unless a waiver says why.
+    """
+    if effort.pending is None:
+        text = describe_check(state)
+        effort.talk.user(effort.tape.say(f"check-{effort.iteration}", text))
+        return False
+    accepted = state.evidence.proven and not state.patch.is_empty
+    if accepted or effort.waiver or effort.refused >= effort.limits.refusals or effort.winding_down:
+        effort.exit = ExitReason.SUBMITTED
+        effort.detail = "submitted with evidence" if accepted else _unproven(effort)
+        return True
+    effort.refused += 1
+    text = render("refused", missing=missing_evidence(state))
+    effort.talk.tool(effort.pending.id, effort.tape.say(effort.pending.id, text))
+    effort.pending = None
+    return False
+
+
+def _unproven(effort: Effort) -> str:
+    if effort.waiver:
+        return f"submitted with a waiver: {effort.waiver}"
+    return "submitted without evidence"

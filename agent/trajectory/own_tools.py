@@ -1,0 +1,62 @@
+"""Tools that belong to the loop and not to the sandbox: they only say something to it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agent.models.values import ToolSpec
+from agent.tools.values import Observation
+
+
+class AcceptProbe:
+    """Ends the phase in which the problem is shown."""
+
+    spec = ToolSpec(
+        name="accept_probe",
+        description="The probe shows the problem for the reason that the issue names: go on to the fix.",
+        parameters={
+            "type": "object",
+            "properties": {"reason": {"type": "string", "description": "What it shows, in one sentence."}},
+            "required": ["reason"],
+            "additionalProperties": False,
+        },
+    )
+
+    def run(self, arguments: Mapping[str, Any]) -> Observation:
+        """See `agent.tools.values.Tool`."""
+        return Observation(text="Noted.", data={"accepted": str(arguments["reason"])})
+
+
+class Locate:
+    """Names the places to be shown before a change is written in one go."""
+
+    spec = ToolSpec(
+        name="locate",
+        description="Name the places to change or to read, the ones to change first.",
+        parameters={
+            "type": "object",
+            "properties": {
+                "places": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "path": {"type": "string"},
+                            "symbols": {
+                                "type": "array",
+                                "items": {"type": "string"},
+                                "description": "Functions, classes or Class.method; empty for the whole file.",
+                            },
+                        },
+                        "required": ["path"],
+                        "additionalProperties": False,
+                    },
+                }
+            },
+            "required": ["places"],
+            "additionalProperties": False,
+        },
+    )
+
+    def run(self, arguments: Mapping[str, Any]) -> Observation:
+        """See `agent.tools.values.Tool`."""
+        return Observation(text="Their code follows.", data={"places": arguments["places"]})

@@ -1,0 +1,260 @@
+"""The strategies: small LangGraph graphs over the same nodes.
+
+react    think <-> act until `submit`, which is checked (R2E-Gym's and mini-swe-agent's loop, with a gate)
+iterate  a probe first, then a cleared history, then edit and probe together with both sides of every check shown
+         (CodeMonkeys' testing and editing machines in one)
+single   locate, then one reply with all changes, once more where an edit did not fit (Agentless' localise and sample)
+
+None is checkpointed: a try is made durable by its journal, and a checkpointed conversation costs quadratic disk.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from agent.trajectory import nodes, places
+from agent.trajectory.effort import Effort
+from agent.trajectory.orient import system_text, task_text, variation_text
+from agent.trajectory.prompts import render
+from agent.trajectory.reports import describe_probe
+from agent.trajectory.values import StrategyName
+
+PROBE_TURNS = 12
+"""Turns for showing the problem, in `iterate`; at most a third of all."""
+_SINGLE_REPAIRS = 2
+_LOOK = ("shell", "view", "search")
+_EDITS = ("edit", "write_probe", "shell")
+"""Tools after which the work may be another."""
+
+
+class Where(TypedDict):
+    """All that passes between nodes: which one is next."""
+
+    next: str
+
+
+Node = Callable[[Effort], str]
+"""Does its part and names the next node; END ends the try."""
+
+
+def _open(effort: Effort, start: str, **values: str) -> None:
+    """Begin a conversation: what all tries share first, and what is this one's own last."""
+    effort.talk.system(system_text(effort.seat.brief, effort.limits.tools))
+    effort.talk.user(task_text(effort.seat.brief, effort.context))
+    effort.talk.user(render(start, **values))
+
+
+def _turn(effort: Effort, *, tools: tuple[str, ...] = (), turns: int | None = None, then: str) -> str:
+    """One model call; `then` is where its tool calls are run."""
+    reply = nodes.think(effort, tools=effort.tools(*tools), turns=turns or effort.limits.turns)
+    if reply is None:
+        return "finish"
+    if nodes.hear(effort, reply):
+        effort.calls = reply.message.tool_calls
+        return then
+    return "finish" if nodes.is_stuck(effort) else ""
+
+
+def _finish(effort: Effort) -> str:
+    """Check the work tree as it was left, when no check has seen it."""
+    if effort.last is None or effort.last.patch != effort.workspace.diff():
+        nodes.check(effort)
+    return END
+
+
+def _check(effort: Effort) -> str:
+    state = nodes.check(effort)
+    return END if nodes.reflect(effort, state) else "think"
+
+
+# react
+
+
+def _react_orient(effort: Effort) -> str:
+    variation = variation_text(effort.assignment)
+    _open(effort, "start_react", variation=variation, turns=str(effort.limits.turns))
+    return "think"
+
+
+def _react_think(effort: Effort) -> str:
+    return _turn(effort, tools=_all_but(effort, "accept_probe", "locate"), then="act") or "think"
+
+
+def _react_act(effort: Effort) -> str:
+    said = nodes.act(effort, effort.calls)
+    if effort.pending is not None:
+        return "check"
+    if any(item["tool"] == "write_probe" and item["ok"] for item in said):
+        _tell_probe(effort)
+    return "finish" if effort.winding_down else "think"
+
+
+def _tell_probe(effort: Effort) -> None:
+    """Run a new probe on base and say what it did there."""
+    assert effort.probe is not None
+    result = effort.checks.on_base(effort.probe)
+    effort.talk.user(effort.tape.say(f"probe-{effort.turn}", describe_probe("The probe on the base commit", result)))
+
+
+def _all_but(effort: Effort, *names: str) -> tuple[str, ...]:
+    return tuple(spec.name for spec in effort.toolbox.specs if spec.name not in names)
+
+
+# iterate
+
+
+def _iterate_orient(effort: Effort) -> str:
+    _open(effort, "start_probe", turns=str(_probe_turns(effort)))
+    return "show"
+
+
+def _probe_turns(effort: Effort) -> int:
+    return max(2, min(PROBE_TURNS, effort.limits.turns // 3))
+
+
+def _show(effort: Effort) -> str:
+    """A turn of the phase that shows the problem."""
+    if effort.turn >= _probe_turns(effort):
+        return "turnover"
+    return _turn(effort, tools=(*_LOOK, "write_probe", "accept_probe"), then="show_act") or "show"
+
+
+def _show_act(effort: Effort) -> str:
+    said = nodes.act(effort, effort.calls)
+    if any(item["tool"] == "write_probe" and item["ok"] for item in said):
+        _tell_probe(effort)
+    if not any("accepted" in item for item in said) or effort.probe is None:
+        return "show"
+    if effort.checks.on_base(effort.probe).verdict == "present" or effort.refused >= effort.limits.refusals:
+        return "turnover"
+    effort.refused += 1
+    effort.talk.user("Not accepted: the probe has to exit with 2 on the base commit, each time it is run.")
+    return "show"
+
+
+def _turnover(effort: Effort) -> str:
+    """Clear the history and start on the fix with the probe and what it showed (CodeMonkeys section 2.2)."""
+    shown = "No probe shows the problem so far; you may still write one with `write_probe`."
+    if effort.probe is not None:
+        result = effort.checks.on_base(effort.probe)
+        shown = (
+            f"This probe was written for the issue, at {effort.probe.path}:\n```python\n{effort.probe.content}\n```\n"
+        )
+        shown += effort.tape.say("turnover", describe_probe("On the base commit", result))
+    effort.refused = effort.silent = 0
+    effort.restart()
+    limits = effort.limits
+    _open(
+        effort,
+        "start_edit",
+        probe=shown,
+        variation=variation_text(effort.assignment),
+        iterations=str(limits.iterations),
+        turns=str(limits.turns - effort.turn),
+    )
+    return "think"
+
+
+def _iterate_act(effort: Effort) -> str:
+    said = nodes.act(effort, effort.calls)
+    changed = any(item["tool"] in _EDITS and item["ok"] for item in said) and effort.changed()
+    if effort.pending is not None or changed:
+        return "check"
+    return "finish" if effort.winding_down else "think"
+
+
+def _iterate_check(effort: Effort) -> str:
+    state = nodes.check(effort)
+    if nodes.reflect(effort, state):
+        return END
+    return "finish" if effort.winding_down else "think"
+
+
+# single
+
+
+def _single_orient(effort: Effort) -> str:
+    _open(effort, "start_locate", files=str(places.MAX_FILES))
+    return "locate"
+
+
+def _locate(effort: Effort) -> str:
+    return _turn(effort, tools=("locate",), turns=2 + _SINGLE_REPAIRS, then="located") or "locate"
+
+
+def _located(effort: Effort) -> str:
+    said = nodes.act(effort, effort.calls)
+    named = next((item["places"] for item in said if "places" in item), [])
+    code = effort.tape.say("code", places.show(effort.workspace, effort.context, named))
+    effort.talk.user(render("start_single", variation=variation_text(effort.assignment), code=code))
+    return "think"
+
+
+def _single_think(effort: Effort) -> str:
+    return _turn(effort, tools=("edit", "submit"), turns=2 + _SINGLE_REPAIRS, then="act") or "think"
+
+
+def _single_act(effort: Effort) -> str:
+    said = nodes.act(effort, effort.calls)
+    missed = [item for item in said if item["tool"] == "edit" and not item["ok"]]
+    if missed and not effort.winding_down:
+        if effort.pending is not None:
+            effort.talk.tool(effort.pending.id, "Not yet: an edit was not made. Make it again, and submit.")
+            effort.pending = None
+        return "think"
+    return "finish"
+
+
+_GRAPHS: dict[str, dict[str, Node]] = {
+    "react": {"orient": _react_orient, "think": _react_think, "act": _react_act, "check": _check, "finish": _finish},
+    "iterate": {
+        "orient": _iterate_orient,
+        "show": _show,
+        "show_act": _show_act,
+        "turnover": _turnover,
+        "think": _react_think,
+        "act": _iterate_act,
+        "check": _iterate_check,
+        "finish": _finish,
+    },
+    "single": {
+        "orient": _single_orient,
+        "locate": _locate,
+        "located": _located,
+        "think": _single_think,
+        "act": _single_act,
+        "finish": _finish,
+    },
+}
+
+
+@cache
+def compiled(strategy: StrategyName) -> Any:
+    """The graph of a strategy, for any number of tries at once."""
+    graph = StateGraph(Where, context_schema=Effort)
+    steps = _GRAPHS[strategy]
+    for name, step in steps.items():
+        graph.add_node(name, _as_node(step))
+        graph.add_conditional_edges(name, _next, [*steps, END])
+    graph.add_edge(START, "orient")
+    return graph.compile(checkpointer=False)
+
+
+def _as_node(step: Node) -> Callable[[Where, Runtime[Effort]], Where]:
+    def node(_where: Where, runtime: Runtime[Effort]) -> Where:
+        return {"next": step(runtime.context)}
+
+    return node
+
+
+def _next(where: Where) -> str:
+    return where["next"]
+
+
+def walk(effort: Effort) -> None:
+    """Walk a try to its end."""
+    steps = 3 * (effort.limits.turns + effort.limits.iterations) + 20
+    compiled(effort.assignment.strategy).invoke({"next": ""}, {"recursion_limit": steps}, context=effort)
