@@ -16,11 +16,14 @@
 | 32 | the machine was lost half-way; the run can be resumed |
 | 33 | no disk space left; the run can be resumed |
 | 40 | no such run, or it is in use |
+| 50 | the model cannot be used, or gave no answer |
+| 51 | the budget is used up, or cannot be kept |
 | 130 | interrupted; the run can be resumed |
 """
 
 from enum import IntEnum
 
+from agent.models.errors import BudgetExhausted, ModelError
 from envs.errors import (
     ImageBuildFailed,
     IssueUnusable,
@@ -74,6 +77,8 @@ class Exit(IntEnum):
     SANDBOX_LOST = 32
     DISK_FULL = 33
     RUN = 40
+    MODEL = 50
+    BUDGET = 51
     INTERRUPTED = 130
 
 
@@ -95,6 +100,8 @@ _CODES: tuple[tuple[type[WinnowError], Exit], ...] = (
     (DiskFull, Exit.DISK_FULL),
     (SandboxLost, Exit.SANDBOX_LOST),
     (SandboxError, Exit.SANDBOX_LOST),
+    (ModelError, Exit.MODEL),
+    (BudgetExhausted, Exit.BUDGET),
 )
 
 
