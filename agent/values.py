@@ -38,6 +38,8 @@ class Usage(Value):
     """None when a price was unknown: unknown is not zero."""
     cpu_seconds: float = 0.0
     """CPU time inside sandboxes."""
+    estimated_calls: int = 0
+    """Those of the calls whose tokens the endpoint did not tell: estimated, or counted at their worst case."""
 
     def __add__(self, other: "Usage") -> "Usage":
         """Sum field by field; an unknown price makes the sum unknown."""
@@ -49,6 +51,7 @@ class Usage(Value):
             cached_tokens=self.cached_tokens + other.cached_tokens,
             usd=usd,
             cpu_seconds=self.cpu_seconds + other.cpu_seconds,
+            estimated_calls=self.estimated_calls + other.estimated_calls,
         )
 
 

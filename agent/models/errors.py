@@ -9,13 +9,25 @@ WinnowError
 │   ├── ModelRejected         unknown model or parameter, or an answer that is none: repeating cannot help
 │   └── ScriptEnded           a scripted or replayed model was asked more than it holds
 └── BudgetExhausted           the budget does not cover the worst case of the next call; nothing was sent
+    └── PriceUnknown          there is a limit in USD, and a price that nobody knows
 """
 
+from agent.values import Usage
 from sandbox.errors import WinnowError
 
 
 class ModelError(WinnowError):
-    """The model, or the way to it, is at fault."""
+    """The model, or the way to it, is at fault.
+
+    Attributes:
+        usage: what the failed call cost. None until the budget has settled it, or where nothing counts.
+        maybe_billed: the endpoint may have worked, and may charge for it, although no answer came of it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", usage: Usage | None = None, maybe_billed: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.usage = usage
+        self.maybe_billed = maybe_billed
 
 
 class ContextFull(ModelError):
@@ -27,7 +39,26 @@ class Refused(ModelError):
 
 
 class ModelUnavailable(ModelError):
-    """No answer after all repetitions."""
+    """No answer after all repetitions.
+
+    Attributes:
+        retryable: another try may help. False: the account is used up, or the user asked to stop.
+        retry_after_s: seconds that the endpoint asks to wait; None when it says nothing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        usage: Usage | None = None,
+        maybe_billed: bool = False,
+        retryable: bool = True,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, usage=usage, maybe_billed=maybe_billed)
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
 
 
 class AuthenticationFailed(ModelError):
@@ -44,3 +75,7 @@ class ScriptEnded(ModelError):
 
 class BudgetExhausted(WinnowError):
     """The budget does not cover the worst case of the next call."""
+
+
+class PriceUnknown(BudgetExhausted):
+    """A limit in USD cannot be kept with a model whose price is unknown: unknown is not zero."""

@@ -82,3 +82,5 @@ class Reply(Value):
     """None when the endpoint gave none."""
     seconds: float = 0.0
     """From request to reply, retries included."""
+    served: bool = False
+    """It comes from a journal: it was paid for before, and budgets have already counted it."""
