@@ -78,7 +78,9 @@ def read_corpus(tree: Tree, query: Query, named: Mapping[str, float]) -> Corpus:
     kinds = {file.path: kind_of(file.path) for file in corpus.files}
     wanted = [file for file in corpus.files if kinds[file.path] in (Kind.SOURCE, Kind.TEST)]
     chosen = _affordable(wanted, kinds, named)
-    corpus.unread = sum(kinds[file.path] is Kind.SOURCE for file in wanted) - sum(kinds[f.path] is Kind.SOURCE for f in chosen)
+    corpus.unread = sum(kinds[file.path] is Kind.SOURCE for file in wanted) - sum(
+        kinds[f.path] is Kind.SOURCE for f in chosen
+    )
     reader = _Reader(query)
     found = {}
     for file, content in tree.read_files(chosen):

@@ -9,7 +9,9 @@ _DEPTH = 200
 
 def ranks(scores: Mapping[str, float]) -> dict[str, int]:
     """Places from 1, best first. Equals share the last of their places: a signal that cannot tell ten files apart points at none."""
-    ordered = sorted(((score, path) for path, score in scores.items() if score > 0), key=lambda item: (-item[0], item[1]))
+    ordered = sorted(
+        ((score, path) for path, score in scores.items() if score > 0), key=lambda item: (-item[0], item[1])
+    )
     places: dict[str, int] = {}
     for _, group in groupby(ordered, key=lambda item: item[0]):
         paths = [path for _, path in group]
@@ -38,6 +40,7 @@ def fuse(
     totals = {path: sum(share for share, _ in sorted(shares)) for path, shares in parts.items()}
     ordered = dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
     reasons = {
-        path: tuple(signal for _, signal in sorted(parts[path], key=lambda item: (-item[0], item[1]))) for path in ordered
+        path: tuple(signal for _, signal in sorted(parts[path], key=lambda item: (-item[0], item[1])))
+        for path in ordered
     }
     return ordered, reasons

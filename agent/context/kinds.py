@@ -19,7 +19,17 @@ class Kind(StrEnum):
     """Configuration, data, translations, generated and vendored files: listed, never ranked."""
 
 
-_DOC_FOLDERS = {"doc", "docs", "documentation", "example", "examples", "benchmark", "benchmarks", "asv_bench", "tutorials"}
+_DOC_FOLDERS = {
+    "doc",
+    "docs",
+    "documentation",
+    "example",
+    "examples",
+    "benchmark",
+    "benchmarks",
+    "asv_bench",
+    "tutorials",
+}
 _DOC_NAMES = re.compile(
     r"(readme|authors|contributors|contributing|license|licence|copying|notice|security|code_of_conduct|install|todo)\b",
     re.IGNORECASE,
@@ -30,13 +40,15 @@ _CHANGELOG = re.compile(
 )
 _FRAGMENT = re.compile(r"(?:[\w-]+\.)*[+\w-]+\.(?P<kind>[a-z_]{2,24})(?:\.\d+)?\.(rst|md|txt)", re.IGNORECASE)
 _FRAGMENT_FOLDER = re.compile(
-    r"(changelog(\.d|s|_unreleased)?|changes|news(fragments?|\.d)?|(upcoming|next)[-_]changes|fragments|whatsnew|whats_new)", re.I
+    r"(changelog(\.d|s|_unreleased)?|changes|news(fragments?|\.d)?|(upcoming|next)[-_]changes|fragments|whatsnew|whats_new)",
+    re.I,
 )
-_SOURCE_ENDINGS = frozenset(
-    """.py .pyi .pyx .pxd .c .h .cc .cpp .cxx .hpp .hh .m .mm .go .rs .java .kt .kts .scala .groovy .rb .php .js .jsx .mjs .cjs .ts
+_PROGRAMS = """
+    .py .pyi .pyx .pxd .c .h .cc .cpp .cxx .hpp .hh .m .mm .go .rs .java .kt .kts .scala .groovy .rb .php .js .jsx .mjs .cjs .ts
     .tsx .vue .svelte .cs .fs .vb .swift .dart .lua .pl .pm .r .jl .ex .exs .erl .hs .ml .mli .clj .cljs .el .lisp .sh .bash .zsh
-    .ps1 .sql .proto .f .f90 .s .asm .html .htm .jinja .j2 .tmpl .tpl .css .scss .less .cmake .mak .zig .nim .v .sv""".split()
-)
+    .ps1 .sql .proto .f .f90 .s .asm .html .htm .jinja .j2 .tmpl .tpl .css .scss .less .cmake .mak .zig .nim .v .sv
+"""
+_SOURCE_ENDINGS = frozenset(_PROGRAMS.split())
 _VENDORED = {"node_modules", "vendor", "third_party", "_vendor", "site-packages", "bower_components", "__pycache__"}
 
 
@@ -54,7 +66,11 @@ def kind_of(path: str) -> Kind:
         return Kind.TEST
     if _VENDORED.intersection(folders) or ".min." in name:
         return Kind.DATA
-    if (folders and folders[0].lower() in _DOC_FOLDERS) or ending in _DOC_ENDINGS or (not ending and _DOC_NAMES.match(name)):
+    if (
+        (folders and folders[0].lower() in _DOC_FOLDERS)
+        or ending in _DOC_ENDINGS
+        or (not ending and _DOC_NAMES.match(name))
+    ):
         return Kind.DOCS
     return Kind.SOURCE if ending in _SOURCE_ENDINGS else Kind.DATA
 

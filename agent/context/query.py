@@ -10,7 +10,9 @@ from agent.cues import find_cues
 _FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
 _TICKED = re.compile(r"`+([^`\n]{1,200})`+")
 _FRAME = re.compile(r"(?P<path>[^\s:\"]+):(?P<line>\d+)(?: (?P<function>\S+))?")
-_PATH = re.compile(r"(?<![\w.-])((?:[\w.@+-]+/)+[\w.@+-]+\.[A-Za-z]\w{0,9}|[\w-]+\.(?:py|pyx|js|ts|go|rs|java|rb|c|cpp|h))\b")
+_PATH = re.compile(
+    r"(?<![\w.-])((?:[\w.@+-]+/)+[\w.@+-]+\.[A-Za-z]\w{0,9}|[\w-]+\.(?:py|pyx|js|ts|go|rs|java|rb|c|cpp|h))\b"
+)
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _SHAPED = re.compile(r"\b(?:[A-Za-z]+_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|[A-Z][A-Z0-9_]{3,}|\w+(?=\())")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]{2,}")

@@ -58,7 +58,7 @@ def named_modules(query: Query, index: ModuleIndex) -> Scores:
 
 def definitions(query: Query, documents: Sequence[Document]) -> Scores:
     """Files that define names of the issue; the rarer the name, the more."""
-    tails = {".".join(name.split(".")[-2:]): weight for name, weight in reversed(query.dotted.items())}
+    tails = {".".join(name.split(".")[-2:]): weight for name, weight in reversed(list(query.dotted.items()))}
     places: dict[str, dict[str, float]] = {}
     qualified: dict[str, dict[str, float]] = {}
     for document in documents:
@@ -156,7 +156,11 @@ def changed_together(seeds: Mapping[str, float], commits: Sequence[Commit], path
 
 def often_changed(commits: Sequence[Commit], paths: frozenset[str]) -> Scores:
     """Files that are worked on: faults lie where work is done."""
-    return dict(Counter(path for commit in commits if len(commit.paths) <= _MAX_TOGETHER for path in commit.paths if path in paths))
+    return dict(
+        Counter(
+            path for commit in commits if len(commit.paths) <= _MAX_TOGETHER for path in commit.paths if path in paths
+        )
+    )
 
 
 def imported(seeds: Mapping[str, float], documents: Mapping[str, Document], index: ModuleIndex) -> Scores:
@@ -239,8 +243,8 @@ def tested_by(tests: Sequence[str], paths: Sequence[str]) -> Scores:
 
 def name_match(test: str, source: str) -> float:
     """How well a test file's name fits a source file: 0 when it does not, more the more folders they share, under 3."""
-    stem = _plain(test)
-    plain = _plain(source)
+    stem = plain_name(test)
+    plain = plain_name(source)
     if not stem or not plain or (stem != plain and not stem.startswith(plain + "_")):
         return 0.0
     mine, theirs = set(test.split("/")[:-1]), set(source.split("/")[:-1])
@@ -248,7 +252,8 @@ def name_match(test: str, source: str) -> float:
     return (2.0 if stem == plain else 1.0) + min(shared, 0.99)
 
 
-def _plain(path: str) -> str:
+def plain_name(path: str) -> str:
+    """The name of a file without ending and without what marks it as a test."""
     name = path.rpartition("/")[2].partition(".")[0].lower()
     for mark in ("test_", "tests_"):
         name = name.removeprefix(mark)

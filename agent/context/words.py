@@ -8,8 +8,8 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 
-STOP_WORDS = frozenset(
-    """a about above actual actually add after again all also always am an and another any are as at be because been before being
+_COMMON = """
+    a about above actual actually add after again all also always am an and another any are as at be because been before being
     below between both bug but by can cannot case cases cause causes code correct correctly could current currently describe
     description did different do does doesn doing don done down due during each either else en error even ever every example
     expect expected expecting exist exists fail fails failed few file files first fix following follows for found from full further
@@ -21,8 +21,9 @@ STOP_WORDS = frozenset(
     shows simple simply since so some something still such support sure take test tests than thank thanks that the their them then
     there these they thing things think this those though through thus to too traceback true false try trying two under until up
     us use used user using value values ve version very via want was way we well were what when where whether which while who whole
-    why will with within without won work working works would write wrong yet you your com github www com self cls def class""".split()
-)
+    why will with within without won work working works would write wrong yet you your com github www com self cls def class
+"""
+STOP_WORDS = frozenset(_COMMON.split())
 """Of prose and of every program: they say nothing about where to look."""
 
 
@@ -39,7 +40,16 @@ def terms_of(word: str) -> tuple[str, ...]:
 
 def stem(word: str) -> str:
     """Cut the commonest English endings, so that `sorting`, `sorted` and `sorts` meet `sort`."""
-    for ending, rest in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ers", ""), ("er", ""), ("ed", ""), ("es", ""), ("s", "")):
+    for ending, rest in (
+        ("ies", "y"),
+        ("sses", "ss"),
+        ("ing", ""),
+        ("ers", ""),
+        ("er", ""),
+        ("ed", ""),
+        ("es", ""),
+        ("s", ""),
+    ):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             word = word[: -len(ending)] + rest
             break
