@@ -12,10 +12,10 @@ from envs.diff_names import check_path
 from envs.diffs import parse, paths
 from envs.disk import room_for
 from envs.errors import PatchRejected, RepositoryUnusable
-from envs.trees import FileChange, Tree
+from envs.trees import BaseFile, FileChange, Tree
 from envs.values import Patch, Snapshot
 
-__all__ = ["BaseTree", "FileChange", "clean", "is_test_path", "make_patch", "only_tests", "paths"]
+__all__ = ["BaseFile", "BaseTree", "FileChange", "clean", "is_test_path", "make_patch", "only_tests", "paths"]
 
 _TEST_FOLDERS = {"tests", "__tests__", "testsuite", "testdata", "test_data"}
 _TEST_FILE = re.compile(

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from envs.grammar import as_utf8, python_parser
+
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
     _Part = Node | str | int
     """Something to walk into, a token that is done, or the offset up to which the source is accounted for."""
@@ -49,8 +51,8 @@ def units(source: bytes) -> Units | None:
 
 @lru_cache(maxsize=128)  # many candidates change the same few files
 def _units(source: bytes) -> Units | None:
-    source = _as_utf8(source)
-    root = _parser().parse(source).root_node
+    source = as_utf8(source)
+    root = python_parser().parse(source).root_node
     if root.has_error:
         return None
     found: dict[str, list[str]] = {}
@@ -66,28 +68,6 @@ def parse_python(source: bytes) -> "Node":
 def leaves(tokens: Sequence[str]) -> list[str]:
     """The tokens that a reader sees, without the marks of structure."""
     return [token for token in tokens if not token.startswith("\0")]
-
-
-@lru_cache(maxsize=1)
-def _language() -> "tuple[type[Parser], object]":
-    import tree_sitter  # noqa: PLC0415 (a native library that only candidates need)
-    import tree_sitter_python  # noqa: PLC0415
-
-    return tree_sitter.Parser, tree_sitter.Language(tree_sitter_python.language())
-
-
-def _parser() -> "Parser":
-    parser, language = _language()
-    return parser(language)  # type: ignore[arg-type]  # one each: a parser must not be shared by threads
-
-
-def _as_utf8(source: bytes) -> bytes:
-    source = source.removeprefix(b"\xef\xbb\xbf")
-    try:
-        source.decode()
-    except UnicodeDecodeError:
-        return source.decode("latin-1").encode()
-    return source
 
 
 def _collect(body: "Node", source: bytes, owner: str, found: dict[str, list[str]], depth: int) -> None:

@@ -26,6 +26,7 @@ MAX_CHANGED_BYTES = 256_000_000
 LINK = 0o120000
 """Git's mode of a symbolic link."""
 
+_BATCH_BYTES = 16_000_000
 _NONE = "0" * 40
 _CONFIG = {"core.compression": "1", "diff.renameLimit": "1000", "core.quotePath": "false"}
 
@@ -58,6 +59,16 @@ class Stored(NamedTuple):
 
     mode: int
     blob: str
+
+
+class BaseFile(NamedTuple):
+    """A regular file in a tree."""
+
+    path: str
+    blob: str
+    """Git's name of the content: equal for equal contents."""
+    size: int
+    """In bytes."""
 
 
 class Tree:
@@ -122,6 +133,35 @@ class Tree:
             found[name] = out[end + 1 : end + 1 + int(size)]
             at = end + int(size) + 2
         return found
+
+    def files(self) -> tuple[BaseFile, ...]:
+        """List regular files, sorted by path. Names that are not UTF-8 or hold control characters are left out."""
+        found = []
+        for about, name in (e.split(b"\t", 1) for e in self.git.run("ls-files", "-z", "--stage").split(b"\0") if e):
+            mode, blob, _ = about.decode().split(" ")
+            path = name.decode("utf-8", "surrogateescape")
+            if int(mode, 8) in (0o100644, 0o100755) and path.isprintable():
+                found.append((path, blob))
+        names = "".join(f"{blob}\n" for _, blob in found).encode()
+        sizes = self.git.run("cat-file", "--batch-check=%(objectsize)", stdin=names).split() if found else []
+        files = (BaseFile(path, blob, int(size)) for (path, blob), size in zip(found, sizes, strict=True))
+        return tuple(sorted(files))
+
+    def read_files(self, files: Iterable[BaseFile]) -> Iterator[tuple[BaseFile, bytes]]:
+        """Read contents in the order given, a few megabytes at a time so that memory stays bounded."""
+        batch: list[BaseFile] = []
+        held = 0
+        for file in files:
+            if batch and held + file.size > _BATCH_BYTES:
+                yield from self._batch(batch)
+                batch, held = [], 0
+            batch.append(file)
+            held += file.size
+        yield from self._batch(batch)
+
+    def _batch(self, files: list[BaseFile]) -> Iterator[tuple[BaseFile, bytes]]:
+        contents = self.contents(file.blob for file in files) if files else {}
+        yield from ((file, contents[file.blob]) for file in files)
 
     def apply(self, patch: Patch) -> tuple[FileChange, ...]:
         """Apply a patch to a copy of the tree and say what came of it. Context must match exactly; hunks may have moved.
