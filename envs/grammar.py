@@ -4,13 +4,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tree_sitter import Parser
+    from tree_sitter import Node, Parser
 
 
 def python_parser() -> "Parser":
     """Make a parser; one for each use, because a parser must not be shared by threads."""
     parser, language = _language()
     return parser(language)  # type: ignore[arg-type]
+
+
+def parse_python(source: bytes) -> "Node":
+    """Return the root of the file's syntax tree; `has_error` says whether all of it could be read."""
+    return python_parser().parse(as_utf8(source)).root_node
 
 
 def as_utf8(source: bytes) -> bytes:

@@ -60,11 +60,6 @@ def _units(source: bytes) -> Units | None:
     return {name: tuple(tokens) for name, tokens in found.items()}
 
 
-def parse_python(source: bytes) -> "Node":
-    """Return the root of the file's syntax tree; `has_error` says whether all of it could be read."""
-    return _parser().parse(_as_utf8(source)).root_node
-
-
 def leaves(tokens: Sequence[str]) -> list[str]:
     """The tokens that a reader sees, without the marks of structure."""
     return [token for token in tokens if not token.startswith("\0")]

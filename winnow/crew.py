@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from agent.budget import Budget, BudgetLimits
-from agent.context import read_files
+from agent.context.reading import Reading, read_files
 from agent.context.values import Context
 from agent.journal import Journal
-from agent.models.journaled import ReplayModel, usage_of
+from agent.models.journaled import SPENT, ReplayModel, usage_of
 from agent.models.open import Endpoint, ModelSpec, TrajectoryModel, open_model
 from agent.models.prices import Price
 from agent.models.retrying import RetryPolicy
@@ -21,6 +21,7 @@ from agent.trajectory.hypotheses import Hypothesis, find_hypotheses
 from agent.trajectory.proposer import AgentProposer
 from agent.trajectory.values import LoopLimits
 from agent.values import Brief
+from envs.patches import BaseTree
 from winnow.errors import SettingsError
 from winnow.plan import who_proposes
 from winnow.settings import Settings
@@ -28,6 +29,7 @@ from winnow.store import RunDir, read_lines
 
 _OWN = "run"
 """Share of the calls that belong to no trajectory; their journal lies in the run's folder."""
+OWN_JOURNAL = "events.jsonl"
 
 
 class Crew:
@@ -76,10 +78,14 @@ class Crew:
                 limits=_tool_limits(self._settings),
             )
 
-    def read_files(self, brief: Brief, context: Context, count: int) -> Context:
+    def read_files(self, brief: Brief, context: Context, base: BaseTree, count: int) -> Reading:
         """Let the first model read the files that seem to matter, and order them by what it says."""
         endpoint = self._endpoints[self._settings.model.names[0]]
-        return read_files(endpoint.for_trajectory(self._shares[_OWN]), context, brief, count=count)
+        issue = brief.task.issue.text if brief.task.issue else "\n".join(brief.targets)
+        reading = read_files(endpoint.for_trajectory(self._shares[_OWN]), context, issue=issue, base=base, most=count)
+        with self._journal(_OWN) as journal:
+            journal.append(SPENT, usage=reading.usage.model_dump(mode="json"))
+        return reading
 
     def _model(self, name: str, share: str, journal: Journal) -> TrajectoryModel:
         """A model for one trajectory, which pays from its own share of the run's budget."""
@@ -97,7 +103,7 @@ class Crew:
 
     def _path(self, share: str) -> Path:
         folder = self._run.path if share == _OWN else self._run.trajectory(share)
-        return folder / "events.jsonl"
+        return folder / OWN_JOURNAL
 
     def _journal(self, share: str) -> Journal:
         return Journal(self._path(share))

@@ -31,9 +31,9 @@ def _prepare(state: RunState, runtime: Runtime[RunContext]) -> RunState:
     return {"round": state.get("round", 0)}
 
 
-def _localize(_state: RunState, runtime: Runtime[RunContext]) -> RunState:
+def _localize(state: RunState, runtime: Runtime[RunContext]) -> RunState:
     steps.localize(runtime.context)
-    return {}
+    return {"round": state["round"]}
 
 
 def _plan(state: RunState, runtime: Runtime[RunContext]) -> RunState:

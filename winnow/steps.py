@@ -1,14 +1,14 @@
 """What the steps of the run graph do. Each can be repeated: what an earlier process finished is read from the run store."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from agent.context import find_context
+from agent.context.find import find_context_of
 from agent.context.values import Context
 from agent.journal import Journal
-from agent.models.errors import ModelUnavailable
+from agent.models.errors import BudgetExhausted, ModelUnavailable
 from agent.proposer import Seat
 from agent.trajectory.values import Parent
 from agent.values import Brief, Candidate, ExitReason, Trajectory
@@ -45,10 +45,11 @@ def localize(context: RunContext) -> Context | None:
     context.report("phase", {"name": "context"})
     brief = prepare(context)
     with BaseTree(brief.snapshot, folder=context.run.scratch) as base:
-        found = find_context(base, brief)
-    count = context.settings.agent.read_files
-    if count:
-        found = context.crew.read_files(brief, found, count)
+        found = find_context_of(brief, base)
+        count = context.settings.agent.read_files
+        if count:
+            reading = context.crew.read_files(brief, found, base, count)
+            found = reading.context
     context.run.save(_CONTEXT, found)
     return found
 
@@ -159,20 +160,8 @@ def select(context: RunContext, round_number: int) -> Selection:
         walk(context, SeatState(seat=place.seat, round=round_number))
     trajectories = load_trajectories(context)
     candidates: list[Candidate] = [candidate for t in trajectories for candidate in t.candidates]
-    if not candidates and trajectories and all(t.exit is ExitReason.SANDBOX_LOST for t in trajectories):
-        for trajectory in trajectories:  # so that a resume walks them again
-            (context.run.trajectory(trajectory.id) / "trajectory.json").unlink(missing_ok=True)
-        raise SandboxLost(
-            f"every sandbox was lost: {trajectories[0].detail}",
-            hint="Is the machine out of memory, or was the Docker daemon stopped? Resume the run when it is back.",
-        )
-    if not candidates and trajectories and all(t.exit is ExitReason.MODEL_FAILED for t in trajectories):
-        for trajectory in trajectories:
-            (context.run.trajectory(trajectory.id) / "trajectory.json").unlink(missing_ok=True)
-        raise ModelUnavailable(
-            f"no trajectory got an answer: {trajectories[0].detail}",
-            hint=f"Go on when the endpoint answers again: winnow resume {context.run.id}",
-        )
+    if not candidates and trajectories:
+        _refuse_emptiness(context, trajectories)
     context.report("phase", {"name": "selection", "candidates": len(candidates)})
     with BaseTree(brief.snapshot, folder=context.run.scratch) as base:
         selector = FirstSelector(
@@ -186,6 +175,35 @@ def select(context: RunContext, round_number: int) -> Selection:
         selection = selector.select(brief.task, candidates)
     context.run.save("selection.json", selection)
     return selection
+
+
+def _refuse_emptiness(context: RunContext, trajectories: Sequence[Trajectory]) -> None:
+    """Raise where no trajectory could work at all, so that a resume walks them again; return where they found nothing.
+
+    Raises:
+        SandboxLost: every machine was lost.
+        ModelUnavailable: no endpoint answered.
+        BudgetExhausted: the budget does not cover the first call.
+    """
+    detail = trajectories[0].detail
+    ends = {t.exit for t in trajectories}
+    errors = {
+        ExitReason.SANDBOX_LOST: SandboxLost(
+            f"every sandbox was lost: {detail}",
+            hint="Is the machine out of memory, or was the Docker daemon stopped? Resume the run when it is back.",
+        ),
+        ExitReason.MODEL_FAILED: ModelUnavailable(
+            f"no trajectory got an answer: {detail}",
+            hint=f"Go on when the endpoint answers again: winnow resume {context.run.id}",
+        ),
+        ExitReason.OUT_OF_BUDGET: BudgetExhausted(detail, hint="Allow more; see `winnow fix --help`."),
+    }
+    error = errors.get(trajectories[0].exit)
+    if len(ends) > 1 or error is None or any(t.stats.get("turns") for t in trajectories):
+        return
+    for trajectory in trajectories:
+        (context.run.trajectory(trajectory.id) / "trajectory.json").unlink(missing_ok=True)
+    raise error
 
 
 def _record(context: RunContext, leader: str, result: GateResult) -> None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from agent.context.imports import imports_of
 from agent.context.kinds import Kind, kind_of
-from agent.context.words import WORD, terms_of
 from agent.context.query import Query
+from agent.context.words import WORD, terms_of
 from envs.symbols import Symbol, SymbolCache
 from envs.trees import BaseFile, Tree
 

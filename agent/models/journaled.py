@@ -21,6 +21,9 @@ from agent.models.port import ChatModel
 from agent.models.values import ChatRequest, Reply
 from agent.values import Usage
 
+SPENT = "spent"
+"""Kind of an event that says what calls cost whose answers are kept elsewhere."""
+
 OnServed = Callable[[ChatRequest | None, Reply | None, Usage], None]
 """Told of each call that is not paid again: (request, reply, what it cost then). See `BudgetedModel.served`."""
 
@@ -187,7 +190,7 @@ def _usage(event: Mapping[str, Any]) -> Usage:
     """What the call behind an event cost; nothing for events of other kinds."""
     if event["kind"] == "reply":
         return Usage.model_validate(event["reply"]["usage"])
-    if event["kind"] in ("refusal", "lost"):
+    if event["kind"] in ("refusal", "lost", SPENT):
         return Usage.model_validate(event["usage"])
     return Usage()
 

@@ -106,16 +106,21 @@ class Endpoint:
                 hint="Give its price (0 for an endpoint of your own), or limit tokens or calls instead of USD.",
             )
 
-    def for_trajectory(self, budget: Budget, journal: Journal | None = None) -> TrajectoryModel:
+    def for_trajectory(self, budget: Budget, journal: Journal | None = None, *, recall: bool = True) -> TrajectoryModel:
         """Return the model of one trajectory.
 
         Args:
             budget: the trajectory's own, with the run's as its parent; made with `past=usage_of(journal.past)`.
             journal: served back and written to; None: nothing is kept.
+            recall: the journal's past was not counted as spent yet. False where this very budget paid for it.
         """
         budgeted = BudgetedModel(self.model, budget, self.price)
         retrying = RetryingModel(budgeted, self._retry, stop=self._stop, sleep=self._sleep)
-        model = retrying if journal is None else JournaledModel(retrying, journal, on_served=budgeted.served)
+        model = (
+            retrying
+            if journal is None
+            else JournaledModel(retrying, journal, on_served=budgeted.served if recall else None)
+        )
         return TrajectoryModel(model, budgeted)
 
 

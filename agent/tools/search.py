@@ -9,7 +9,7 @@ from agent.models.values import ToolSpec
 from agent.tools.text import clip, one_line, size, visible
 from agent.tools.tree import SECONDS, Tree
 from agent.tools.values import Observation, ToolLimits
-from envs.definitions import Definition, find_definitions
+from envs.symbols import Symbol, find_symbols
 from envs.workspace import GIT, GIT_ENV
 from sandbox.values import ExecResult
 
@@ -172,7 +172,7 @@ class Search:
         text = "\n".join([*lines[:MOST_LINES], *more, used])
         return Observation(text=clip(text, self._limit), data={"definitions": len(lines)})
 
-    def _definitions(self, path: str, symbol: str, name: str) -> Iterable[Definition]:
+    def _definitions(self, path: str, symbol: str, name: str) -> Iterable[Symbol]:
         try:
             source = self._tree.box.read(path, max_bytes=_LARGEST_PARSED)
         except OSError:
@@ -180,7 +180,7 @@ class Search:
         exact = f".{symbol}"
         return [
             item
-            for item in find_definitions(path, source)
+            for item in find_symbols(path, source)
             if f".{item.name}".endswith(exact if "." in symbol else f".{name}")
         ]
 
@@ -238,6 +238,6 @@ def _keyword(name: str, line: str) -> bool:
     return re.search(rf"(^|\s){_KEYWORDS}\s+(\([^)]*\)\s*)?{re.escape(name)}(?![\w$])", line) is not None
 
 
-def _named(item: Definition) -> str:
+def _named(item: Symbol) -> str:
     """Return the signature, with the qualified name where it shows only the last part."""
     return f"{item.signature}  ({item.name})" if "." in item.name else item.signature

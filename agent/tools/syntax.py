@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from envs.python_units import parse_python
+from envs.grammar import parse_python
 from sandbox.port import Sandbox
 
 SECONDS = 20.0

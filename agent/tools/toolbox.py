@@ -30,17 +30,20 @@ _MAIN = ("command", "path", "pattern", "symbol", "tests", "summary", "edits")
 _HEADING = 100
 
 
-def make_toolbox(workspace: Workspace, brief: Brief, limits: ToolLimits | None = None) -> "Toolbox":
+def make_toolbox(
+    workspace: Workspace, brief: Brief, limits: ToolLimits | None = None, *, extra: Sequence[Tool] = ()
+) -> "Toolbox":
     """Return the tools over an open workspace.
 
     Args:
         workspace: where they work.
         brief: its suite, base report and interpreter are used.
         limits: None for the defaults.
+        extra: the loop's own.
     """
     limits = limits or ToolLimits()
     tree, python = Tree(workspace), brief.image.python
-    tools = (
+    tools: tuple[Tool, ...] = (
         Shell(tree, limits),
         View(tree, limits),
         Search(tree, limits),
@@ -48,6 +51,7 @@ def make_toolbox(workspace: Workspace, brief: Brief, limits: ToolLimits | None =
         RunTests(tree, brief, limits),
         WriteProbe(tree, python),
         Submit(),
+        *extra,
     )
     return Toolbox(tools, limits)
 

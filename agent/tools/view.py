@@ -11,7 +11,7 @@ from agent.tools.document import Document, NotText, read_document
 from agent.tools.text import clip, fit, one_line, size, visible
 from agent.tools.tree import SECONDS, Tree
 from agent.tools.values import Observation, ToolLimits
-from envs.definitions import find_definitions
+from envs.symbols import find_symbols
 
 WHOLE_LINES = 500
 """Files with more lines are outlined when no range is asked for."""
@@ -85,7 +85,7 @@ class View:
         return Observation(text=clip(text, self._limit))
 
     def _outline(self, path: str, data: bytes, lines: Sequence[str], about: str) -> str:
-        found = [item for item in find_definitions(path, data) if item.kind != "constant"]
+        found = [item for item in find_symbols(path, data) if item.kind != "constant"]
         outline = [f"{item.line}-{item.end_line}\t{'  ' * item.name.count('.')}{item.signature}" for item in found]
         half = (self._limit - 400) // 2
         fits = fit(outline, half)

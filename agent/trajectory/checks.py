@@ -1,10 +1,9 @@
 """What execution says of the work so far: the probe on both sides, the targets, and the tests that passed on base."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from agent.probe import Probe, ProbeResult, run_probe
 from agent.trajectory.values import Evidence, LoopLimits
@@ -83,12 +82,13 @@ class Checks:
         patch = self._workspace.diff()
         before = self.on_base(probe) if probe else None
         after = self.with_change(probe) if probe else None
-        verdicts = {"probe_before": before and before.verdict, "probe_after": after and after.verdict}
+        verdicts = {"probe_before": before.verdict if before else None, "probe_after": after.verdict if after else None}
         tests = self._tests_for(patch)
         if tests is None:
-            return Check(patch, Evidence(unmet=self._brief.targets, **verdicts), before, after)
+            return Check(patch, Evidence(unmet=self._brief.targets).model_copy(update=verdicts), before, after)
         report = run_suite(self._workspace.box, self._brief.suite, tests, timeout_s=self._limits.check_s)
-        return Check(patch, self._evidence(report, tests, verdicts), before, after, report)
+        evidence = self._evidence(report, tests).model_copy(update=verdicts)
+        return Check(patch, evidence, before, after, report)
 
     def _tests_for(self, patch: Patch) -> Sequence[str] | None:
         """The tests to run: empty means the whole suite, None that there are none."""
@@ -116,7 +116,7 @@ class Checks:
             chosen.append(test)
         return tuple(chosen)
 
-    def _evidence(self, report: SuiteReport, tests: Sequence[str], verdicts: Mapping[str, Any]) -> Evidence:
+    def _evidence(self, report: SuiteReport, tests: Sequence[str]) -> Evidence:
         """Compare with base; a test that was to run and has no verdict counts as a regression where it passed on base."""
         compared = compare(self._brief.base_report, report)
         asked = set(tests) if tests else None
@@ -128,5 +128,4 @@ class Checks:
             regressions=(*compared.regressions, *(missing if not problem else ())),
             checked=len(report.outcomes),
             problem=problem,
-            **verdicts,
         )

@@ -62,6 +62,10 @@ class Effort:
         """The specs of these tools; all of them when none is named."""
         return tuple(spec for spec in self.toolbox.specs if not names or spec.name in names)
 
+    def end(self, reason: ExitReason, detail: str) -> None:
+        """Say why the try ends."""
+        self.exit, self.detail = reason, detail
+
     def changed(self) -> bool:
         """Whether the change or the probe is another than at the last check."""
         seen = (self.last.patch if self.last else Patch(diff=""), self._probed)

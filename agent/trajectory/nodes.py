@@ -58,30 +58,34 @@ def _last_turn(effort: Effort, tools: tuple[ToolSpec, ...], turns: int) -> str:
 
 
 def _ask(effort: Effort, tools: tuple[ToolSpec, ...]) -> Reply | None:
-    """Call the model; make room once when the conversation is too long."""
-    for _ in range(2):
-        request = _request(effort, tools)
+    """Call the model; make room once when the conversation is too long. None: it gave no answer, and `exit` says why."""
+    try:
         try:
-            if effort.turn:
-                return effort.model.complete(request)
-            prefix = (effort.assignment.model, effort.assignment.strategy)
-            return effort.warmup.first(prefix, partial(effort.model.complete, request))
-        except ContextFull as full:
+            return _complete(effort, tools)
+        except ContextFull:
             if not effort.talk.make_room():
-                return _end(effort, ExitReason.EXHAUSTED, f"the conversation outgrew the model: {full}")
-        except BudgetExhausted as spent:
-            return _end(effort, ExitReason.OUT_OF_BUDGET, str(spent))
-        except (ModelUnavailable, Refused, ScriptEnded) as failed:
-            return _end(effort, ExitReason.MODEL_FAILED, str(failed))
-    return _end(effort, ExitReason.EXHAUSTED, "the conversation outgrew the model twice")
+                raise
+            return _complete(effort, tools)
+    except ContextFull as full:
+        effort.end(ExitReason.EXHAUSTED, f"the conversation outgrew the model: {full}")
+    except BudgetExhausted as spent:
+        effort.end(ExitReason.OUT_OF_BUDGET, str(spent))
+    except (ModelUnavailable, Refused, ScriptEnded) as failed:
+        effort.end(ExitReason.MODEL_FAILED, str(failed))
+    return None
+
+
+def _complete(effort: Effort, tools: tuple[ToolSpec, ...]) -> Reply:
+    """One call; the first ones of tries that begin alike do not all go at once."""
+    request = _request(effort, tools)
+    if effort.turn:
+        return effort.model.complete(request)
+    prefix = (effort.assignment.model, effort.assignment.strategy)
+    return effort.warmup.first(prefix, partial(effort.model.complete, request))
 
 
 def _request(effort: Effort, tools: tuple[ToolSpec, ...]) -> ChatRequest:
     return ChatRequest(messages=effort.talk.messages, tools=tools, sampling=effort.sampling)
-
-
-def _end(effort: Effort, reason: ExitReason, detail: str) -> None:
-    effort.exit, effort.detail = reason, detail
 
 
 def hear(effort: Effort, reply: Reply) -> bool:
@@ -105,7 +109,7 @@ def is_stuck(effort: Effort) -> bool:
     """Whether the model stopped calling tools."""
     if effort.silent < _MAX_SILENT:
         return False
-    _end(effort, ExitReason.EXHAUSTED, f"{_MAX_SILENT} replies in a row called no tool")
+    effort.end(ExitReason.EXHAUSTED, f"{_MAX_SILENT} replies in a row called no tool")
     return True
 
 

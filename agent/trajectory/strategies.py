@@ -187,7 +187,7 @@ def _locate(effort: Effort) -> str:
 
 def _located(effort: Effort) -> str:
     said = nodes.act(effort, effort.calls)
-    named = next((item["places"] for item in said if "places" in item), [])
+    named: list[dict[str, Any]] = next((item["places"] for item in said if "places" in item), [])
     code = effort.tape.say("code", places.show(effort.workspace, effort.context, named))
     effort.talk.user(render("start_single", variation=variation_text(effort.assignment), code=code))
     return "think"
@@ -234,7 +234,7 @@ _GRAPHS: dict[str, dict[str, Node]] = {
 @cache
 def compiled(strategy: StrategyName) -> Any:
     """The graph of a strategy, for any number of tries at once."""
-    graph = StateGraph(Where, context_schema=Effort)
+    graph: Any = StateGraph(Where, context_schema=Effort)  # its own type knows no node that is made by a function
     steps = _GRAPHS[strategy]
     for name, step in steps.items():
         graph.add_node(name, _as_node(step))

@@ -1,0 +1,229 @@
+"""Each strategy walks a try in a real sandbox; the gate of "done", the best state, limits and endings."""
+
+import pytest
+
+from agent.budget import BudgetLimits
+from agent.models.errors import ContextFull, ModelRejected, ModelUnavailable
+from agent.models.scripted import says
+from agent.models.values import Message, Reply
+from agent.values import ExitReason, Usage
+from tests.agent.trajectory.conftest import BREAK, FIX, PROBE, SUBMIT, Stage, call, replace
+
+WRONG = replace("result -= price", "result *= price")
+MEND = replace("result *= price", "result += price")
+
+
+class TestReact:
+    def test_a_fix_is_submitted_with_evidence(self, stage: Stage):
+        ended = stage.walk([says("look", call("view", path="shop/prices.py")), says("", FIX), says("", SUBMIT)])
+        assert ended.exit is ExitReason.SUBMITTED
+        (candidate,) = ended.candidates
+        assert "+        result += price" in candidate.patch.diff
+        assert candidate.summary == "Prices are added."
+        assert candidate.claims["proven"] == "true"
+        assert ended.usage.calls == 3
+
+    def test_the_task_is_told_once_and_first(self, stage: Stage):
+        stage.walk([says("", FIX, SUBMIT)])
+        system, user = stage.asked[0].messages
+        assert "/work" in system.content and "20 s" in system.content
+        assert "total([1, 2])" in user.content and "tests/test_prices.py::test_total" in user.content
+
+    def test_done_too_early_is_sent_back(self, stage: Stage):
+        ended = stage.walk([says("", SUBMIT), says("", WRONG, SUBMIT), says("", MEND), says("", SUBMIT)], refusals=5)
+        assert "nothing is changed" in stage.told(2)
+        assert "Have to pass and do not: tests/test_prices.py::test_total" in stage.told(3)
+        assert ended.exit is ExitReason.SUBMITTED and ended.stats["refused"] == 2
+
+    def test_what_breaks_other_tests_is_sent_back(self, stage: Stage):
+        stage.walk([says("", FIX, BREAK, SUBMIT), says("", replace("return max", "return min"), SUBMIT)])
+        assert "Passed before and do not now: tests/test_prices.py::test_cheapest" in stage.told(2)
+
+    def test_a_waiver_ends_it_and_is_kept(self, stage: Stage):
+        waived = call("submit", summary="s", waiver="the test is wrong")
+        ended = stage.walk([says("", WRONG), says("", waived)])
+        assert ended.exit is ExitReason.SUBMITTED
+        assert ended.candidates[0].claims["waiver"] == "the test is wrong"
+        assert ended.candidates[0].claims["proven"] == "false"
+
+    def test_stubbornness_ends_it_unproven(self, stage: Stage):
+        ended = stage.walk([says("", WRONG), *[says("", SUBMIT)] * 3], refusals=2)
+        assert ended.exit is ExitReason.SUBMITTED and ended.detail == "submitted without evidence"
+
+    def test_the_best_state_is_delivered_not_the_last(self, stage: Stage):
+        undo = replace("result += price", "result = price")
+        ended = stage.walk(
+            [
+                says("", BREAK, SUBMIT),
+                says("", replace("return max", "return min"), FIX, call("submit", summary="x", waiver=""), undo),
+            ],
+            turns=2,
+        )
+        # The check sees the tree after all calls of the turn: the fix was undone, so nothing was ever proven.
+        assert ended.candidates[0].claims["proven"] == "false"
+        ended = stage.walk([], turns=2)
+        assert ended.exit is ExitReason.SUBMITTED, "the second walk is served from the journal"
+
+    def test_without_a_target_a_probe_is_asked_for(self, blind: Stage):
+        ended = blind.walk([says("", FIX, SUBMIT), says("", call("write_probe", content=PROBE)), says("", SUBMIT)])
+        assert "write a probe" in blind.told(2)
+        assert "exit code 2" in blind.told(3) and "total is -3" in blind.told(3)
+        assert ended.candidates[0].claims["probe"] == "present -> fixed"
+        assert ended.candidates[0].claims["proven"] == "true"
+        assert ".winnow" not in ended.candidates[0].patch.diff
+
+    def test_a_probe_that_shows_nothing_is_no_evidence(self, blind: Stage):
+        lying = call("write_probe", content="print('all is well')\n")
+        ended = blind.walk([says("", FIX, lying), *[says("", SUBMIT)] * 3])
+        assert ended.candidates[0].claims["proven"] == "false"
+
+
+class TestEndings:
+    def test_the_last_turn_is_announced_and_its_work_kept(self, stage: Stage):
+        ended = stage.walk([says("", call("shell", command="ls")), says("", FIX)], turns=2)
+        assert "last turn: the limit of 2 turns" in stage.told(2)
+        assert ended.candidates[0].claims["proven"] == "true", "the work of the last turn was checked"
+
+    def test_silence_ends_it(self, stage: Stage):
+        ended = stage.walk([says("", FIX), *[says("I wonder")] * 3])
+        assert ended.exit is ExitReason.EXHAUSTED and "called no tool" in ended.detail
+        assert "called no tool" in stage.told(3)
+        assert ended.candidates
+
+    def test_a_cut_reply_runs_nothing(self, stage: Stage):
+        cut = Reply(
+            message=Message(role="assistant", tool_calls=(FIX,)),
+            finish="length",
+            usage=Usage(calls=1),
+            model="scripted",
+        )
+        ended = stage.walk([cut, says("", FIX, SUBMIT)])
+        assert "cut off at 1000 tokens" in stage.told(2)
+        assert not any(message.tool_calls for message in stage.asked[1].messages)
+        assert ended.exit is ExitReason.SUBMITTED
+
+    def test_the_budget_winds_it_down(self, stage: Stage):
+        ended = stage.walk([says("", call("shell", command="ls")), says("", FIX)], budget=BudgetLimits(calls=2))
+        assert "budget is nearly spent" in stage.told(2)
+        assert ended.candidates[0].claims["proven"] == "true"
+
+    def test_no_budget_at_all(self, stage: Stage):
+        ended = stage.walk([], budget=BudgetLimits(calls=0))
+        assert ended.exit is ExitReason.OUT_OF_BUDGET and not ended.candidates
+
+    def test_an_endpoint_that_goes_away_keeps_the_work(self, stage: Stage):
+        ended = stage.walk([says("", FIX), ModelUnavailable("gone", retryable=False)])
+        assert ended.exit is ExitReason.MODEL_FAILED and ended.candidates[0].claims["proven"] == "true"
+
+    def test_a_full_context_makes_room_once(self, stage: Stage):
+        looks = [says("", call("shell", command=f"seq {n} 500")) for n in range(12)]
+        ended = stage.walk([*looks, ContextFull("too long"), says("", FIX, SUBMIT)])
+        assert any("taken out" in message.content for message in stage.asked[-1].messages)
+        assert ended.exit is ExitReason.SUBMITTED
+
+    def test_a_context_that_stays_full_ends_it(self, stage: Stage):
+        ended = stage.walk([says("", FIX), ContextFull("too long")])
+        assert ended.exit is ExitReason.EXHAUSTED and ended.candidates
+
+    def test_a_model_that_nobody_knows_ends_the_run(self, stage: Stage):
+        with pytest.raises(ModelRejected):
+            stage.walk([ModelRejected("no such model")])
+
+    def test_wrong_calls_are_answered(self, stage: Stage):
+        ended = stage.walk([says("", call("bash", command="ls"), call("edit", edits="?")), says("", FIX, SUBMIT)])
+        assert "Did you mean `shell`" in stage.told(2)
+        assert ended.exit is ExitReason.SUBMITTED
+
+
+class TestIterate:
+    def test_probe_first_then_both_sides(self, blind: Stage):
+        ended = blind.walk(
+            [
+                says("", call("write_probe", content=PROBE)),
+                says("", call("accept_probe", reason="negative")),
+                says("", WRONG),
+                says("", MEND),
+                says("", SUBMIT),
+            ],
+            strategy="iterate",
+        )
+        assert "The probe on the base commit: exit code 2" in blind.told(2)
+        told = blind.told(4)
+        assert "-        result -= price" in told
+        assert "The probe on the base commit: exit code 2" in told
+        assert "The probe with your change: exit code 2" in told and "total is 0" in told
+        assert "exit code 0" in blind.told(5)
+        assert ended.exit is ExitReason.SUBMITTED and ended.candidates[0].claims["proven"] == "true"
+
+    def test_the_history_is_cleared_in_between(self, blind: Stage):
+        blind.walk(
+            [
+                says("secret thought", call("write_probe", content=PROBE), call("accept_probe", reason="r")),
+                says("", FIX),
+                says("", SUBMIT),
+            ],
+            strategy="iterate",
+        )
+        second = blind.asked[1].messages
+        assert not any("secret thought" in message.content for message in second)
+        assert PROBE.splitlines()[1] in second[-1].content
+
+    def test_a_probe_without_the_problem_is_not_accepted(self, blind: Stage):
+        blind.walk(
+            [
+                says("", call("write_probe", content="print(1)\n"), call("accept_probe", reason="r")),
+                says("", call("write_probe", content=PROBE), call("accept_probe", reason="r")),
+                says("", FIX, SUBMIT),
+            ],
+            strategy="iterate",
+        )
+        assert "has to exit with 2" in blind.told(2)
+
+    def test_the_third_of_many_states_is_delivered_when_the_eighth_is_broken(self, stage: Stage):
+        tries = ["result *= price", "result = price", "result += price", "result //= 1", "result %= 7", "result |= 8"]
+        lines = ["result -= price", *tries]
+        edits = [says("", replace(old, new)) for old, new in zip(lines, tries, strict=False)]
+        script = [says("", call("write_probe", content=PROBE), call("accept_probe", reason="r")), *edits]
+        ended = stage.walk(script, strategy="iterate", iterations=6, turns=30)
+        assert "result += price" in ended.candidates[0].patch.diff
+        assert ended.candidates[0].claims["proven"] == "true"
+
+    def test_checks_are_limited(self, stage: Stage):
+        flip = [("result -= price", "result *= price"), ("result *= price", "result -= price * 1")]
+        script = [says("", call("write_probe", content=PROBE), call("accept_probe", reason="r"))]
+        script += [says("", replace(*pair)) for pair in flip]
+        script += [says("", replace("result -= price * 1", "result += price"))]
+        ended = stage.walk(script, strategy="iterate", iterations=2, turns=30)
+        assert "limit of 2 checks" in stage.told(4)
+        assert ended.candidates[0].claims["proven"] == "true"
+
+
+class TestSingle:
+    def test_locate_then_everything_at_once(self, stage: Stage):
+        place = {"path": "shop/prices.py", "symbols": ["total"]}
+        ended = stage.walk([says("", call("locate", places=[place])), says("", FIX, SUBMIT)], strategy="single")
+        assert "result -= price" in stage.told(2)
+        assert {spec.name for spec in stage.asked[1].tools} == {"edit", "submit"}
+        assert ended.candidates[0].claims["proven"] == "true"
+
+    def test_an_edit_that_does_not_fit_is_asked_for_again(self, stage: Stage):
+        located = says("", call("locate", places=[{"path": "shop/prices.py"}, {"path": "nowhere.py"}]))
+        ended = stage.walk(
+            [located, says("", replace("no such text", "x"), SUBMIT), says("", FIX, SUBMIT)], strategy="single"
+        )
+        assert "nowhere.py: " in stage.told(2)
+        assert "an edit was not made" in stage.told(3)
+        assert ended.candidates[0].claims["proven"] == "true"
+
+
+class TestResume:
+    def test_paid_replies_are_served_and_tools_run_again(self, stage: Stage):
+        first = stage.walk(
+            [says("", call("shell", command="date +%N")), says("", FIX), ModelUnavailable("cut", retryable=False)]
+        )
+        assert first.exit is ExitReason.MODEL_FAILED
+        second = stage.walk([says("", SUBMIT)])
+        assert len(stage.asked) == 1, "only the third call was paid again"
+        assert second.exit is ExitReason.SUBMITTED
+        assert second.candidates[0].patch == first.candidates[0].patch
+        assert second.usage.calls == 3
