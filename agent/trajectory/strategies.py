@@ -9,6 +9,7 @@ None is checkpointed: a try is made durable by its journal, and a checkpointed c
 """
 
 from collections.abc import Callable
+from contextvars import Context
 from functools import cache
 from typing import Any, TypedDict
 
@@ -257,4 +258,6 @@ def _next(where: Where) -> str:
 def walk(effort: Effort) -> None:
     """Walk a try to its end."""
     steps = 3 * (effort.limits.turns + effort.limits.iterations) + 20
-    compiled(effort.assignment.strategy).invoke({"next": ""}, {"recursion_limit": steps}, context=effort)
+    graph = compiled(effort.assignment.strategy)
+    # Away from the run graph, in whose step this is called: a nested graph would take over its checkpointer and durability.
+    Context().run(graph.invoke, {"next": ""}, {"recursion_limit": steps}, context=effort)
