@@ -1,7 +1,6 @@
 """A small repository in a real sandbox, and its toolbox."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
