@@ -114,7 +114,10 @@ class EditFiles:
         problems = check_syntax(self._tree.box, self._python, contents)
         if not problems:
             return []
-        before = {path: data for path in problems if (data := changed[path].before) is not None}
+        olds = {
+            path: changed[path].before if changed[path].origin is None else changed[path].origin for path in problems
+        }
+        before = {path: data for path, data in olds.items() if data is not None}
         old = {} if force else check_syntax(self._tree.box, self._python, before)
         for path, problem in problems.items():
             if not force and path not in old:
@@ -153,6 +156,7 @@ def _apply(staging: Staging, edit: Mapping[str, Any], *, other: bool) -> str:
             raise EditFailed(f"{goal.path} exists already; set overwrite to replace it")
         goal.after, goal.document, goal.mode = file.after, file.document, file.mode
         goal.regions, file.regions = file.regions, []
+        goal.origin = file.before if file.origin is None else file.origin
     file.after = file.document = None
     return f"Deleted {file.path}" if op == "delete" else f"Renamed {file.path} to {goal.path}"
 

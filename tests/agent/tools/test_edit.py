@@ -233,6 +233,18 @@ def test_what_breaks_the_syntax_is_refused_with_its_place(any_bench: Any) -> Non
     assert "does not parse, as before" in done.text
 
 
+def test_a_file_that_never_parsed_can_be_renamed(bench: Any) -> None:
+    bench.workspace.write("template.py", b"{{ name }} = {% x %}\n")
+    done = bench.edit(
+        {"op": "rename", "path": "template.py", "to": "pkg/other.py"}, {"path": "pkg/other.py", "old": "x", "new": "y"}
+    )
+    assert done.ok, done.text
+    assert "pkg/other.py does not parse, as before" in done.text
+    assert not bench.edit(
+        {"op": "rename", "path": CORE, "to": "c.py"}, {"path": "c.py", "old": "return 1", "new": "return ("}
+    ).ok
+
+
 @pytest.mark.parametrize(
     ("path", "good", "bad", "said"),
     [
