@@ -71,6 +71,10 @@ def test_the_tree_stays_as_it_was(bench: Any) -> None:
     bench.workspace.write("tests/test_probe.py", b"# mine\n")
     run(bench, Probe(kind="test", path="tests/test_probe.py", content=TEST))
     assert bench.read("tests/test_probe.py") == b"# mine\n"
+    bench.call("shell", command="chmod 755 tests/test_core.py; git add -A; rm tests/test_probe.py")
+    before = bench.diff()
+    assert run(bench, Probe(kind="test", path="tests/test_core.py", content=TEST)).verdict == "present"
+    assert bench.diff() == before
     assert run(bench, Probe(kind="test", path="pkg", content=TEST)).verdict == "broken"
 
 
