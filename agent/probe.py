@@ -60,7 +60,10 @@ def run_probe(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLimi
     before: bytes | None = None
     with suppress(OSError):
         before = workspace.read(probe.path)
-    data = probe.content.encode()
+    data, mode = probe.content.encode(), 0o644
+    if before is not None and before != data:
+        said = workspace.box.exec(("stat", "-L", "-c", "%a", "--", probe.path), timeout=60).out.strip()
+        mode = int(said, 8) if said else mode
     try:
         if before != data:
             workspace.write(probe.path, data)
@@ -76,7 +79,7 @@ def run_probe(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLimi
         if before is None:
             workspace.box.exec(("rm", "-f", "--", probe.path), timeout=60)
         elif before != data:
-            workspace.write(probe.path, before)
+            workspace.write(probe.path, before, mode=mode)
 
 
 def _run_script(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLimits) -> ProbeResult:

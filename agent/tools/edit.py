@@ -41,6 +41,10 @@ _ITEM: dict[str, Any] = {
 _NEEDS = {"replace": ("old", "new"), "insert": ("new", "line"), "create": ("new",), "delete": (), "rename": ("to",)}
 
 
+class SyntaxBroken(EditFailed):
+    """A file would no longer parse."""
+
+
 class EditFiles:
     """Replaces, inserts, creates, deletes and renames."""
 
@@ -64,23 +68,44 @@ class EditFiles:
         edits: Sequence[Mapping[str, Any]] = arguments["edits"]
         if not edits:
             return Observation(text="There are no edits in this call.", ok=False)
+        force = arguments.get("force", False)
+        try:
+            try:
+                text, changed = self._done(edits, force=force)
+            except SyntaxBroken as error:
+                # How lines are to be indented may have been open to two readings; the one that parses is meant.
+                try:
+                    text, changed = self._done(edits, force=force, other=True)
+                except EditFailed:
+                    raise error from None
+        except EditFailed as error:
+            return Observation(text=clip(f"{error}\nNothing was changed.", self._limit), ok=False)
+        return Observation(text=clip(text, self._limit), data={"changed": changed})
+
+    def _done(self, edits: Sequence[Mapping[str, Any]], *, force: bool, other: bool = False) -> tuple[str, list[str]]:
+        """Do all edits and return what is to be said, and the paths that changed.
+
+        Raises:
+            EditFailed: nothing was changed; the message is whole sentences.
+        """
         number, notes = 0, []
         try:
             staging = Staging(self._tree, [edit[name] for edit in edits for name in ("path", "to") if name in edit])
             for edit in edits:
                 number += 1
-                notes.append(_apply(staging, edit))
+                notes.append(_apply(staging, edit, other=other))
             number = 0
-            warnings = self._checked(staging, force=arguments.get("force", False))
+            warnings = self._checked(staging, force=force)
             staging.write()
+        except SyntaxBroken:
+            raise
         except EditFailed as error:
             which = f"Edit {number} of {len(edits)}: " if number and len(edits) > 1 else ""
-            text = f"{which}{error}.".replace("?.", "?").replace("\n.", "\n")
-            return Observation(text=clip(f"{text}\nNothing was changed.", self._limit), ok=False)
+            said = str(error)
+            raise EditFailed(which + (said if said.endswith((".", "?", "\n")) else f"{said}.")) from None
         changed = staging.changed()
         shown = [part for file in changed for part in _regions(file)]
-        text = "\n".join([*(note for note in notes if note), *warnings, *shown])
-        return Observation(text=clip(text, self._limit), data={"changed": [file.path for file in changed]})
+        return "\n".join([*notes, *warnings, *shown]), [file.path for file in changed]
 
     def _checked(self, staging: Staging, *, force: bool) -> list[str]:
         """Return warnings of files that do not parse, as they did not before, or as the model wants."""
@@ -89,26 +114,29 @@ class EditFiles:
         problems = check_syntax(self._tree.box, self._python, contents)
         if not problems:
             return []
-        before = {path: data for path in problems if (data := changed[path].before) is not None}
+        olds = {
+            path: changed[path].before if changed[path].origin is None else changed[path].origin for path in problems
+        }
+        before = {path: data for path, data in olds.items() if data is not None}
         old = {} if force else check_syntax(self._tree.box, self._python, before)
         for path, problem in problems.items():
             if not force and path not in old:
-                raise EditFailed(_broken(changed[path], problem))
+                raise SyntaxBroken(_broken(changed[path], problem))
         return [
             f"{path} does not parse{'' if force else ', as before'}: line {problem.line}: {problem.message}"
             for path, problem in problems.items()
         ]
 
 
-def _apply(staging: Staging, edit: Mapping[str, Any]) -> str:
-    """Do one edit in memory and return what is to be said of it."""
+def _apply(staging: Staging, edit: Mapping[str, Any], *, other: bool) -> str:
+    """Do one edit in memory and return what is to be said of it; `other`: where two readings are possible, the second."""
     op, path = edit.get("op", "replace"), edit["path"]
     for name in _NEEDS[op]:
         if name not in edit:
             raise EditFailed(f"`{name}` is missing, which {op} needs")
     new = edit.get("new", "").replace("\r\n", "\n")
     if op == "replace":
-        return _replace(staging.existing(path), edit, new)
+        return _replace(staging.existing(path), edit, new, other=other)
     if op == "insert":
         return _insert(staging.existing(path), edit["line"], new)
     if op == "create":
@@ -128,11 +156,12 @@ def _apply(staging: Staging, edit: Mapping[str, Any]) -> str:
             raise EditFailed(f"{goal.path} exists already; set overwrite to replace it")
         goal.after, goal.document, goal.mode = file.after, file.document, file.mode
         goal.regions, file.regions = file.regions, []
+        goal.origin = file.before if file.origin is None else file.origin
     file.after = file.document = None
     return f"Deleted {file.path}" if op == "delete" else f"Renamed {file.path} to {goal.path}"
 
 
-def _replace(file: StagedFile, edit: Mapping[str, Any], new: str) -> str:
+def _replace(file: StagedFile, edit: Mapping[str, Any], new: str, *, other: bool) -> str:
     old = edit["old"].replace("\r\n", "\n")
     if not old:
         raise EditFailed("`old` is empty; use insert to add lines, or create for a new file")
@@ -142,6 +171,7 @@ def _replace(file: StagedFile, edit: Mapping[str, Any], new: str) -> str:
     found = find(text, old, new)
     if not found:
         raise EditFailed(_not_found(file, text, old, new))
+    found = [match.other or match for match in found] if other else found
     if edit.get("all"):
         found = _apart(found)
     elif len(found) > 1:
@@ -208,7 +238,7 @@ def _broken(file: StagedFile, problem: SyntaxProblem) -> str:
     shown = [("> " if at == problem.line else "  ") + numbered([lines[at - 1]], at)[0] for at in around]
     place = f"{file.path}:{problem.line}" if problem.line else file.path
     said = f"Refused: the result would not parse. {place}: {one_line(problem.message, 300)}"
-    return "\n".join([said, *shown, "Mend the edit, or set force if this is wanted"])
+    return "\n".join([said, *shown, "Mend the edit, or set force if this is wanted."])
 
 
 def _regions(file: StagedFile) -> list[str]:

@@ -3,6 +3,9 @@
 Exact text wins. Else whole lines are compared without regard to white space at their ends and to how far they are
 indented, as long as one shift of the indentation explains all of them; the new text is shifted alike.
 
+One line that is given without its indentation leaves open how the other lines of the new text are meant: as they stand,
+or indented like the first. Both readings come back, the likelier one first.
+
 A text that covers whole lines is taken as lines: a line end more or less after the last one neither joins two lines
 nor leaves an empty one.
 """
@@ -28,6 +31,8 @@ class Match(NamedTuple):
     new: str
     shifted: bool
     """White space differed: the new text is re-indented."""
+    other: "Match | None" = None
+    """The less likely reading."""
 
 
 def find(text: str, old: str, new: str) -> list[Match]:
@@ -66,7 +71,20 @@ def _exact(text: str, start: int, old: str, new: str) -> Match:
         new += "\n"
     elif starts_line and new.endswith("\n") and not old.endswith("\n"):
         new = new[:-1]
-    return Match(start, end, new, shifted=False)
+    match = Match(start, end, new, shifted=False)
+    one_line = start > line and "\n" not in old.rstrip("\n")
+    return _two_readings(match, line, text[line:end], old) if one_line and "\n" in new.rstrip("\n") else match
+
+
+def _two_readings(match: Match, line: int, found: str, old: str) -> Match:
+    """Return the match with its other reading: all of the new text is as far in as the line that was found."""
+    its = indentation(found)
+    shift = Shift({indentation(old): its}, tabs="\t" in its)
+    lines = match.new.split("\n")
+    other = Match(line, match.end, "\n".join(map(shift.line, lines)), shifted=True)
+    if all(_width(indentation(later)) < _width(its) for later in lines[1:] if later.strip()):
+        return other._replace(other=match)
+    return match._replace(other=other)
 
 
 def _by_lines(text: str, old: str, new: str) -> Iterator[Match]:

@@ -15,7 +15,7 @@ _LONGEST_ARGUMENT = 100_000
 """Bytes; Linux takes no single argument of 128 KiB."""
 _LONG_COMMAND = ".winnow/command.sh"
 # Both streams in the order in which they were written; bash where there is one.
-_RUN = 'command -v bash >/dev/null && exec bash -c "$1" 2>&1; exec sh -c "$1" 2>&1'
+_RUN = 'command -v bash >/dev/null && exec bash -c -- "$1" 2>&1; exec sh -c -- "$1" 2>&1'
 _RUN_FILE = 'command -v bash >/dev/null && exec bash "$1" 2>&1; exec sh "$1" 2>&1'
 
 

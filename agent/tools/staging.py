@@ -28,6 +28,8 @@ class StagedFile:
     after: bytes | None
     """None: it will not be there."""
     mode: int = NEW_MODE
+    origin: bytes | None = None
+    """What was, before all edits, under the name that was renamed to this one."""
     document: Document | None = None
     """`after` decoded; None: not yet, or not there."""
     regions: list[tuple[int, int]] = field(default_factory=list)

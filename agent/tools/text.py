@@ -64,7 +64,8 @@ def clip(text: str, limit: int, *, hint: str = "", omitted: int = 0) -> str:
     half = len(data) // 2 if omitted else None
     head = _whole_lines(data[:half][: room // 3].decode("utf-8", "ignore"), keep_start=True)
     tail = _whole_lines(data[half:][-max(1, room - room // 3) :].decode("utf-8", "ignore"), keep_start=False)
-    lines = text.count("\n") - head.count("\n") - tail.count("\n")
+    at_line_end = text[len(head) : len(head) + 1] == "\n"
+    lines = text.count("\n") - head.count("\n") - tail.count("\n") - at_line_end
     counted = "" if omitted else f" / {lines:,} lines"
     return f"{head}\n… {total - size(head) - size(tail) + omitted:,} bytes{counted} left out{hint} …\n{tail}"
 

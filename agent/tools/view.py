@@ -1,14 +1,13 @@
 """The tool `view`: files with line numbers, and folders."""
 
 import errno
-import posixpath
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.models.values import ToolSpec
 from agent.tools.document import Document, NotText, read_document
-from agent.tools.text import clip, fit, one_line, size, visible
+from agent.tools.text import clip, fit, size, visible
 from agent.tools.tree import SECONDS, Tree
 from agent.tools.values import Observation, ToolLimits
 from envs.symbols import find_symbols
@@ -100,20 +99,32 @@ class View:
 
     def _folder(self, path: str) -> str:
         entries = [] if path.startswith("/") else _levels(self._tree.files(path), path)
+        entries = entries or self._listed(path)
+        levels, room = "2 levels", self._limit - 300
+        if fit([shown for _, shown in entries], room) < len(entries) or len(entries) > _ENTRIES:
+            levels, entries = (
+                "its first level",
+                [(name, shown) for name, shown in entries if "/" not in name.rstrip("/")],
+            )
         if not entries:
-            entries = self._listed(path)
-        heading = f"{path}/ has {len(entries)} entries in 2 levels" if entries else f"{path}/ is empty"
-        fits = min(_ENTRIES, fit(entries, self._limit - 300))
-        left = len(entries) - fits
-        more = f"\n… {left} more; view a folder inside, or use shell" if left else ""
-        return clip("\n".join([heading, *entries[:fits]]) + more, self._limit)
+            return f"{path}/ is empty"
+        lines = [shown for _, shown in entries]
+        fits = min(_ENTRIES, fit(lines, room))
+        left = len(lines) - fits
+        more = [f"… {left} more; view a folder inside, or use shell"] if left else []
+        return clip("\n".join([f"{path}/ has {len(lines)} entries in {levels}", *lines[:fits], *more]), self._limit)
 
-    def _listed(self, path: str) -> list[str]:
+    def _listed(self, path: str) -> list[tuple[str, str]]:
         """What is on the disk, for folders that git says nothing of."""
         argv = ("find", f"{self._tree.absolute(path)}/", "-mindepth", "1", "-maxdepth", "2", "-printf", "%P%y\\0")
-        result = self._tree.box.exec(argv, timeout=SECONDS, max_bytes=1 << 18)
-        names = [name for name in result.out.split("\0")[: 4 * _ENTRIES] if len(name) > 1]
-        return [visible(name[:-1] + ("/" if name.endswith("d") else "")) for name in sorted(names)]
+        result = self._tree.box.exec(argv, timeout=SECONDS, max_bytes=1 << 20)
+        if not result.stdout and not result.ok:  # a find that cannot print so
+            result = self._tree.box.exec(
+                ("ls", "-Ap", "--", self._tree.absolute(path)), timeout=SECONDS, max_bytes=1 << 20
+            )
+            return [(name, visible(name)) for name in result.out.splitlines()]
+        found = [name[:-1] + ("/" if name.endswith("d") else "") for name in result.out.split("\0") if len(name) > 1]
+        return [(name, visible(name)) for name in sorted(found)]
 
 
 def split_lines(text: str) -> list[str]:
@@ -134,14 +145,15 @@ def _about(document: Document) -> str:
     return about + ("" if not document.text or document.text.endswith("\n") else ", no line end after the last line")
 
 
-def _levels(files: Sequence[str], top: str) -> list[str]:
-    """Return two levels below a folder; folders of the second level with the number of files in them."""
+def _levels(files: Sequence[str], top: str) -> list[tuple[str, str]]:
+    """Return two levels below a folder, as names and as they are shown: folders with the number of files in them."""
     prefix = "" if top == "." else f"{top}/"
     below: Counter[str] = Counter()
     for file in files:
-        parts = posixpath.normpath(file).removeprefix(prefix).split("/")
+        parts = file.removeprefix(prefix).split("/")
         for depth in range(1, min(len(parts), 3)):
             below["/".join(parts[:depth]) + "/"] += 1
         if len(parts) <= 2:
             below["/".join(parts)] += 0
-    return [one_line(name, 300) + (f" ({count} files)" if count else "") for name, count in sorted(below.items())]
+    counted = {name: f" ({count} files)" if count else "" for name, count in below.items()}
+    return [(name, visible(name, most=300) + counted[name]) for name in sorted(below)]
