@@ -53,7 +53,20 @@ def _layout(source: str, test: str) -> str:
         return f"FOLDER/{base}"
     if parent.startswith(f"{folder}/"):
         return f"FOLDER/{parent.removeprefix(f'{folder}/')}/{base}"
-    return base if parent == "." else f"{where.parts[0]}/{'…/' if len(where.parts) > 2 else ''}{base}"
+    shared = _shared_end(PurePosixPath(folder).parts, where.parent.parts)
+    if shared:
+        return f"{'/'.join(where.parent.parts[:-shared])}/SUBFOLDER/{base}".lstrip("/")
+    return base if parent == "." else f"{parent}/{base}"
+
+
+def _shared_end(left: Sequence[str], right: Sequence[str]) -> int:
+    """How many parts two folders have in common at their ends."""
+    count = 0
+    for mine, theirs in zip(reversed(left), reversed(right), strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count
 
 
 def _changelog(kinds: Mapping[str, Kind]) -> list[str]:
