@@ -11,6 +11,7 @@ from envs.history import Commit
 _COMMITS = 50
 _MAX_FILES = 30
 """Commits that touch more are sweeps."""
+_ALONG = {Kind.TEST: "tests", Kind.DOCS: "documentation"}
 
 
 def describe_conventions(paths: Sequence[str], commits: Sequence[Commit]) -> str:
@@ -52,7 +53,20 @@ def _layout(source: str, test: str) -> str:
         return f"FOLDER/{base}"
     if parent.startswith(f"{folder}/"):
         return f"FOLDER/{parent.removeprefix(f'{folder}/')}/{base}"
-    return base if parent == "." else f"{where.parts[0]}/{'…/' if len(where.parts) > 2 else ''}{base}"
+    shared = _shared_end(PurePosixPath(folder).parts, where.parent.parts)
+    if shared:
+        return f"{'/'.join(where.parent.parts[:-shared])}/SUBFOLDER/{base}".lstrip("/")
+    return base if parent == "." else f"{parent}/{base}"
+
+
+def _shared_end(left: Sequence[str], right: Sequence[str]) -> int:
+    """How many parts two folders have in common at their ends."""
+    count = 0
+    for mine, theirs in zip(reversed(left), reversed(right), strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count
 
 
 def _changelog(kinds: Mapping[str, Kind]) -> list[str]:
@@ -88,17 +102,15 @@ def _history(commits: Sequence[Commit], present: set[str]) -> list[str]:
             continue
         total += 1
         named = {_log_name(path, present) for path, kind in kinds.items() if kind is Kind.CHANGELOG}
+        named |= {_ALONG[kind] for kind in kinds.values() if kind in _ALONG}
         along.update(named)
-        along.update({"tests"} & {"tests" for kind in kinds.values() if kind is Kind.TEST})
-        along.update({"documentation"} & {"documentation" for kind in kinds.values() if kind is Kind.DOCS})
         if total == _COMMITS:
             break
     if not total:
         return []
-    said = [f"{count} {name}" for name, count in _most(along, 4)]
     changes = f"the last {total} commits that changed source" if total > 1 else "the one commit that changed source"
-    return [f"Of {changes}, {' and '.join([', '.join(said[:-1]), said[-1]] if len(said) > 1 else said)} changed too."
-            if said else f"Of {changes}, none changed tests, documentation or a changelog."]  # fmt: skip
+    said = [f"{count} also changed {name}" for name, count in _most(along, 4)]
+    return [f"Of {changes}, {', '.join(said) or 'none changed tests, documentation or a changelog'}."]
 
 
 def _log_name(path: str, present: set[str]) -> str:

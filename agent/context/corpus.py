@@ -17,7 +17,8 @@ from envs.trees import BaseFile, Tree
 
 _MAX_FILE = 1_000_000  # bytes; what is larger is generated or data
 _MAX_TEXT = 64_000_000  # bytes read for counting
-_MAX_PARSED = 24_000_000  # bytes parsed for symbols
+_MAX_PARSED = 12_000_000  # bytes parsed for symbols, about a second and a half
+_MAX_PARSED_FILE = 400_000  # bytes; what is larger is mostly tables
 _PASSAGE_LINES = 50
 _TEST_FUNCTION = re.compile(rb"^(?:    )?(?:async )?def test_\w+\(|^class Test\w*[(:]", re.MULTILINE)
 
@@ -66,15 +67,16 @@ class Corpus:
         return [document for document in self.documents.values() if document.kind is kind]
 
 
-def read_corpus(tree: Tree, query: Query, named: Mapping[str, float]) -> Corpus:
-    """List the tree and count.
+def read_corpus(tree: Tree, files: tuple[BaseFile, ...], query: Query, named: Mapping[str, float]) -> Corpus:
+    """Read and count.
 
     Args:
         tree: the base.
+        files: all of it.
         query: what is counted.
         named: files that the issue speaks of, with a score; they are read first where not everything is.
     """
-    corpus = Corpus(tree.files())
+    corpus = Corpus(files)
     kinds = {file.path: kind_of(file.path) for file in corpus.files}
     wanted = [file for file in corpus.files if kinds[file.path] in (Kind.SOURCE, Kind.TEST)]
     chosen = _affordable(wanted, kinds, named)
@@ -95,7 +97,7 @@ def parse_documents(tree: Tree, documents: Iterable[Document], cache: SymbolCach
     left = _MAX_PARSED
     chosen = {}
     for document in documents:
-        if document.file.size <= left:
+        if document.file.size <= min(left, _MAX_PARSED_FILE):
             left -= document.file.size
             chosen[document.path] = document
     for file, content in tree.read_files(document.file for document in chosen.values()):

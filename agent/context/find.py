@@ -66,7 +66,9 @@ def find_context(
             paths, ranked, {path: d.symbols for path, d in corpus.documents.items()}, limit=bounds.outline_bytes
         ),
         files=files,
-        tests=_ranked_tests(corpus, query, tests, [file.path for file in files], commits, index)[: bounds.tests],
+        tests=_ranked_tests(corpus, query, failing=tests, ranked=list(ranked), commits=commits, index=index)[
+            : bounds.tests
+        ],
         instructions=read_instructions(base.tree, corpus.files, list(ranked), bounds),
         conventions=describe_conventions(paths, commits),
         unread=corpus.unread,
@@ -118,6 +120,7 @@ def _ranked_files(tree: Tree, corpus: Corpus, query: Query, ranking: Ranking, bo
 def _ranked_tests(
     corpus: Corpus,
     query: Query,
+    *,
     failing: Sequence[str],
     ranked: Sequence[str],
     commits: Sequence[Commit],

@@ -8,8 +8,12 @@ from envs.symbols import Symbol
 
 _STRUCTURE = 0.55
 """Share of the bytes for folders and files; the rest is for symbols."""
-_MAX_IN_FOLDER = 40
-"""Files shown of one folder; ranked ones always."""
+_MAX_IN_FOLDER, _MAX_IN_DULL = 40, 8
+"""Files shown of one folder, and of one that holds no source; ranked ones always."""
+_DEEP = 10
+"""So many of the best ranked files show symbols with their signatures."""
+_MAX_SYMBOLS = 4  # of each of those
+_MAX_SIGNATURE = 110  # characters
 _MAX_NAMES = 140  # bytes of the names behind a file
 
 
@@ -42,11 +46,9 @@ def draw_outline(
     left = limit - sum(len(line.encode()) + 1 for _, line in lines)
     shown = [path for path, _ in lines if path]
     behind: dict[str, list[str]] = {}
-    for path in (path for path in ranked if path in shown):
-        for symbol in ranked[path]:
-            line = f"{'  ' * (path.count('/') + 1)}{symbol.line}-{symbol.end_line} {symbol.signature or symbol.name}"
-            if "." in symbol.name:
-                line += f"  ({symbol.name})"
+    for path in [path for path in ranked if path in shown][:_DEEP]:
+        for symbol in ranked[path][:_MAX_SYMBOLS]:
+            line = "  " * (path.count("/") + 1) + _symbol(symbol)
             if left > (size := len(line.encode()) + 1):
                 behind.setdefault(path, []).append(line)
                 left -= size
@@ -102,11 +104,19 @@ def _opened(tree: _Folder, ranked: Sequence[str], limit: int) -> frozenset[str]:
 
 def _dull(folder: str) -> bool:
     """Hidden folders, tests, data and documentation come after the rest."""
-    return folder.startswith(".") or kind_of(f"{folder}/x.py") is not Kind.SOURCE
+    return (
+        folder.startswith(".")
+        or kind_of(f"{folder}/x.py") is not Kind.SOURCE
+        or kind_of(f"{folder}/x.rst") is Kind.CHANGELOG
+    )
+
+
+def _most(folder: str) -> int:
+    return _MAX_IN_DULL if folder and _dull(folder) else _MAX_IN_FOLDER
 
 
 def _cost(folder: _Folder, at: str, depth: int) -> int:
-    names = [*folder.folders, *folder.files[:_MAX_IN_FOLDER]]
+    names = [*folder.folders, *folder.files[: _most(at)]]
     return sum(len(name.encode()) + 2 * depth + 14 for name in names) + 24
 
 
@@ -125,11 +135,18 @@ def _lines(
             count = inner.total()
             lines.append(("", f"{indent}{name}/ ({count} file{'s' if count > 1 else ''})"))
     paths = {name: f"{at}/{name}".lstrip("/") for name in folder.files}
-    kept = [name for place, name in enumerate(folder.files) if place < _MAX_IN_FOLDER or paths[name] in ranked]
+    kept = [name for place, name in enumerate(folder.files) if place < _most(at) or paths[name] in ranked]
     lines += [(paths[name], f"{indent}{name}") for name in kept]
     if len(kept) < len(folder.files):
         lines.append(("", f"{indent}… and {len(folder.files) - len(kept)} more files"))
     return lines
+
+
+def _symbol(symbol: Symbol) -> str:
+    said = symbol.signature or symbol.name
+    if len(said) > _MAX_SIGNATURE:
+        said = said[: _MAX_SIGNATURE - 1] + "…"
+    return f"{symbol.line}-{symbol.end_line} {said}" + (f"  ({symbol.name})" if "." in symbol.name else "")
 
 
 def _names(symbols: Sequence[Symbol]) -> str:

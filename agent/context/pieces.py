@@ -16,8 +16,8 @@ def rank_symbols(
 ) -> dict[str, tuple[Symbol, ...]]:
     """Return for each file its symbols that matter, most relevant first.
 
-    A symbol counts by stack frames inside it, by its name in the issue, and by BM25 of its own lines; a class's own lines end where its first
-    method begins.
+    A symbol counts by stack frames inside it, by its name in the issue, and by BM25 of its own lines; a class's own lines end
+    where its first method begins.
 
     Args:
         query: what to look for.

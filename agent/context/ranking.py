@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from agent.context import signals
-from agent.context.corpus import Corpus, Document, parse_documents, read_corpus
+from agent.context.corpus import Corpus, parse_documents, read_corpus
 from agent.context.fusion import fuse
 from agent.context.imports import ModuleIndex
 from agent.context.kinds import Kind
@@ -48,9 +48,10 @@ class Ranking(NamedTuple):
 
 def read_and_parse(tree: Tree, query: Query, cache: SymbolCache) -> Corpus:
     """Read what is ranked, and find the symbols of the most likely files first."""
-    paths = [file.path for file in tree.files()]
+    files = tree.files()
+    paths = [file.path for file in files]
     named = {**signals.stack_frames(query, paths), **signals.named_paths(query, paths)}
-    corpus = read_corpus(tree, query, named)
+    corpus = read_corpus(tree, files, query, named)
     sources = corpus.of(Kind.SOURCE)
     first = signals.text(query, sources)
     parse_documents(tree, sorted(sources, key=lambda d: (-first.get(d.path, 0.0), d.path)), cache)
@@ -96,8 +97,3 @@ def rank_sources(corpus: Corpus, query: Query, tests: Sequence[str], commits: Se
 
 def _only(known: frozenset[str], scores: signals.Scores) -> signals.Scores:
     return {path: score for path, score in scores.items() if path in known}
-
-
-def documents_of(corpus: Corpus, paths: Sequence[str]) -> list[Document]:
-    """Documents by path, in that order."""
-    return [corpus.documents[path] for path in paths if path in corpus.documents]
