@@ -65,6 +65,7 @@ class Transport:
         self._base_url = (base_url or OPENAI).rstrip("/")
         self._api_key = api_key
         self._headers = dict(headers)
+        self._authorized = api_key is not None or "authorization" in map(str.lower, headers)
         self._timeout_s = timeout_s
         self._connections = connections
         self._stop = stop
@@ -100,6 +101,8 @@ class Transport:
         client = self._opened()
         httpx2, sdk = importlib.import_module("httpx2"), importlib.import_module("openai")
         options: Any = {"headers": {"Content-Type": "application/json"}}
+        if not self._authorized:
+            options["headers"]["Authorization"] = sdk.Omit()
         try:
             response = client.post(path, cast_to=httpx2.Response, content=body, options=options)
         except sdk.APIStatusError as error:
@@ -145,11 +148,7 @@ class Transport:
     def _opened(self) -> "openai.OpenAI":
         with self._lock:
             if self._client is None:
-                if (
-                    self._api_key is None
-                    and self._base_url == OPENAI
-                    and "authorization" not in map(str.lower, self._headers)
-                ):
+                if not self._authorized and self._base_url == OPENAI:
                     raise AuthenticationFailed(
                         "There is no API key.", hint="Set OPENAI_API_KEY, or a base URL of an endpoint that needs none."
                     )
@@ -163,7 +162,6 @@ class Transport:
 
     def _open(self) -> "openai.OpenAI":
         sdk, httpx2 = importlib.import_module("openai"), importlib.import_module("httpx2")
-        headers: dict[str, Any] = {} if self._api_key is not None else {"Authorization": sdk.Omit()}
         limits = httpx2.Limits(max_connections=self._connections, max_keepalive_connections=self._connections)
         http = httpx2.Client(
             limits=limits,
@@ -173,7 +171,7 @@ class Transport:
         client: openai.OpenAI = sdk.OpenAI(
             api_key=self._api_key or "none",
             base_url=self._base_url,
-            default_headers={**headers, **self._headers},
+            default_headers=self._headers,
             timeout=http.timeout,
             max_retries=0,
             http_client=http,

@@ -4,6 +4,7 @@ A script says what each request gets: an `Answer`, or a fault of the network. Th
 millisecond, so that what is measured against it is the client's.
 """
 
+import contextlib
 import json
 import socket
 import socketserver
@@ -64,13 +65,23 @@ def completion(content: Any = "", *calls: Any, finish: str | None = None, usage:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": content, **({"tool_calls": wire} if wire else {}), **message},
+                "message": {
+                    "role": "assistant",
+                    "content": content,
+                    **({"tool_calls": wire} if wire else {}),
+                    **message,
+                },
                 "finish_reason": finish or ("tool_calls" if wire else "stop"),
             }
         ],
     }
     if usage is ...:
-        usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120, "prompt_tokens_details": {"cached_tokens": 40}}
+        usage = {
+            "prompt_tokens": 100,
+            "completion_tokens": 20,
+            "total_tokens": 120,
+            "prompt_tokens_details": {"cached_tokens": 40},
+        }
     if usage is not None:
         body["usage"] = usage
     return Answer(body)
@@ -88,7 +99,9 @@ class ChatServer:
         seen: every request so far, in order of arrival.
     """
 
-    def __init__(self, script: Iterable[Answer] | Callable[[Seen], Answer], *, latency_s: float = 0.0, keep: bool = True) -> None:
+    def __init__(
+        self, script: Iterable[Answer] | Callable[[Seen], Answer], *, latency_s: float = 0.0, keep: bool = True
+    ) -> None:
         """Take the script.
 
         Args:
@@ -117,15 +130,15 @@ class ChatServer:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._closing.set()
         self._server.shutdown()
         with self._lock:
             for connection in self._open:
-                try:
+                with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
         self._server.server_close()
         self._thread.join()
 
