@@ -2,12 +2,15 @@
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +29,7 @@ from agent.models.values import ChatRequest, Message, Reply, Sampling, ToolCall
 from tests.agent.models.server import Answer, ChatServer, Seen, completion, fault
 from tests.agent.models.test_conformance import ASKED, BLOCK, SHELL
 
+ROOT = Path(__file__).parents[3]
 KEY = "sk-canary-0123456789"
 BARE = ChatRequest(messages=(Message(role="user", content="Hi."),))
 Script = list[Answer] | Callable[[Seen], Answer]
@@ -492,3 +496,26 @@ def test_a_password_in_the_address_never_shows() -> None:
         chat.complete(BARE)
     chat.close()
     assert "hunter22" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_nothing_heavy_is_imported_before_the_first_call() -> None:
+    """`import openai` takes the better part of a second."""
+    code = (
+        "import sys, agent.models.open as o\n"
+        "with o.open_model(o.ModelSpec(name='m', api_key='k', base_url='http://127.0.0.1:9/v1')): pass\n"
+        "print(sorted({'openai', 'httpx', 'httpx2', 'anyio'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_one_client_serves_many_threads_at_once() -> None:
+    """64 calls of half a second each go side by side."""
+    with ChatServer(lambda seen: completion("ok"), latency_s=0.5) as server:
+        chat = OpenAIChat("m", base_url=server.url)
+        chat.complete(BARE)
+        start = time.monotonic()
+        with ThreadPoolExecutor(64) as pool:
+            assert list(pool.map(lambda _: chat.complete(BARE).message.content, range(64))) == ["ok"] * 64
+        assert time.monotonic() - start < 5
+        chat.close()
