@@ -27,6 +27,8 @@ _LOOK_S = 0.2
 """Seconds between two looks at the wish to stop."""
 _HIDDEN = "***"
 _SHORTEST_SECRET = 4
+_USUAL = {"host", "accept", "accept-encoding", "connection", "user-agent", "authorization", "transfer-encoding"}
+_USUAL_BEGINNINGS = ("content-", "x-stainless-")
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,18 @@ class Transport:
         return client
 
     def _follow(self, request: "httpx2.Request") -> None:
-        """Have each new connection of a request reported."""
+        """Have each new connection of a request reported, and take off what came from the environment behind our back.
+
+        The package reads further keys, an organisation, a project and whole headers there, for whatever endpoint it is.
+        """
+        own = {name.lower() for name in self._headers}
+        if self._api_key is not None and "authorization" not in own:
+            request.headers["Authorization"] = f"Bearer {self._api_key}"
+        elif not self._authorized and not request.url.userinfo:
+            request.headers.pop("Authorization", None)
+        for name in list(request.headers):
+            if name.lower() not in own | _USUAL and not name.lower().startswith(_USUAL_BEGINNINGS):
+                del request.headers[name]
         request.extensions = {**request.extensions, "trace": self._connected}
 
     def _connected(self, event: str, info: Mapping[str, Any]) -> None:

@@ -107,6 +107,38 @@ def test_without_a_key_none_is_sent() -> None:
         assert "authorization" not in server.seen[0].headers
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, None),
+        ({"api_key": KEY}, f"Bearer {KEY}"),
+        ({"headers": {"authorization": "Token x"}}, "Token x"),
+        ({"api_key": KEY, "headers": {"Authorization": "Token x"}}, "Token x"),
+    ],
+)
+def test_the_environment_adds_nothing(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], expected: str | None
+) -> None:
+    """Settings are read in one place; a key or a header for one endpoint must not reach another."""
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_BASE_URL"):
+        monkeypatch.setenv(name, "ambient-canary")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer ambient-canary\nX-Ambient: ambient-canary")
+    with ChatServer([completion("ok")]) as server:
+        chat = OpenAIChat("m", base_url=server.url, **values)
+        chat.complete(BARE)
+        chat.close()
+    assert server.seen[0].headers.get("authorization") == expected
+    assert "ambient-canary" not in str(server.seen[0].headers)
+
+
+def test_a_name_and_password_in_the_address_are_used() -> None:
+    with ChatServer([completion("ok")]) as server:
+        chat = OpenAIChat("m", base_url=server.url.replace("//", "//user:hunter22@"))
+        chat.complete(BARE)
+        chat.close()
+    assert server.seen[0].headers["authorization"].startswith("Basic ")
+
+
 def test_the_hosted_endpoint_needs_a_key() -> None:
     with pytest.raises(AuthenticationFailed) as caught:
         OpenAIChat("openai/gpt-5.4").complete(BARE)
