@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-from collections.abc import Sequence
 
 from agent.models.values import ChatRequest, Message
 
@@ -13,32 +12,29 @@ _KEPT = 4
 class Digests:
     """Chained digests of conversations: the digest after message n covers all messages up to it.
 
-    A conversation that only grows has each message hashed once: what was hashed before is found by identity, which costs one
-    comparison of pointers per message. Safe to use from several threads.
+    A conversation that only grows has each message hashed once. Safe to use from several threads.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: list[tuple[Sequence[Message], list[bytes]]] = []
+        self._known: list[tuple[tuple[Message, ...], list[bytes]]] = []
 
-    def chain(self, messages: Sequence[Message]) -> list[bytes]:
+    def chain(self, messages: tuple[Message, ...]) -> list[bytes]:
         """Return the digest after each message."""
         with self._lock:
             known = list(self._known)
-        shared, chain = 0, [b""]
+        shared, chain = 0, list[bytes]()
         for earlier, digests in known:
             same = _shared(earlier, messages)
             if same > shared:
                 shared, chain = same, digests[:same]
-        if not shared:
-            chain = []
         last = chain[-1] if chain else b""
         for message in messages[shared:]:
             last = hashlib.blake2b(last + _content(message), digest_size=16).digest()
             chain.append(last)
         with self._lock:
-            self._known = [(messages, chain), *(entry for entry in self._known if not _is_prefix(entry[0], messages))]
-            del self._known[_KEPT:]
+            rest = [entry for entry in self._known if entry[0] != messages[: len(entry[0])]]
+            self._known = [(messages, chain), *rest][:_KEPT]
         return chain
 
     def of(self, request: ChatRequest) -> str:
@@ -60,15 +56,10 @@ def _content(message: Message) -> bytes:
     return b"".join(len(text).to_bytes(8, "big") + text for text in texts)
 
 
-def _shared(one: Sequence[Message], other: Sequence[Message]) -> int:
-    """Length of the beginning that two conversations share, by identity."""
-    count = 0
-    for mine, yours in zip(one, other, strict=False):
-        if mine is not yours:
-            break
-        count += 1
-    return count
-
-
-def _is_prefix(one: Sequence[Message], other: Sequence[Message]) -> bool:
-    return len(one) <= len(other) and _shared(one, other) == len(one)
+def _shared(one: tuple[Message, ...], other: tuple[Message, ...]) -> int:
+    """Length of the beginning that two conversations share."""
+    length = min(len(one), len(other))
+    # Tuples compare their elements by identity first: a conversation that only grew takes microseconds.
+    if one[:length] == other[:length]:
+        return length
+    return next(index for index in range(length) if one[index] != other[index])

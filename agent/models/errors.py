@@ -1,7 +1,7 @@
 """What can go wrong with a model.
 
 WinnowError
-├── ModelError
+├── ModelError                the model, or the way to it, is at fault
 │   ├── ContextFull           the conversation is longer than the model takes
 │   ├── Refused               the endpoint's filter declined to answer
 │   ├── ModelUnavailable      no answer after all repetitions: rate limit, overload, cut connection, time-out
@@ -74,7 +74,13 @@ class ScriptEnded(ModelError):
 
 
 class BudgetExhausted(WinnowError):
-    """The budget does not cover the worst case of the next call."""
+    """The budget does not cover the worst case of the next call.
+
+    Attributes:
+        usage: what tries of the same call cost before this one was refused; None: there were none.
+    """
+
+    usage: Usage | None = None
 
 
 class PriceUnknown(BudgetExhausted):

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from agent.journal import Journal
 from agent.models.digests import Digests
-from agent.models.errors import ContextFull, ModelError, Refused, ScriptEnded
+from agent.models.errors import BudgetExhausted, ContextFull, ModelError, Refused, ScriptEnded
 from agent.models.port import ChatModel
 from agent.models.values import ChatRequest, Reply
 from agent.values import Usage
@@ -94,7 +94,7 @@ class JournaledModel:
             self._leave_past()
         try:
             reply = self._model.complete(request)
-        except ModelError as error:
+        except (ModelError, BudgetExhausted) as error:
             self._note(digest, error)
             raise
         self._journal.append("reply", request=digest, reply=_plain(reply))
@@ -117,7 +117,7 @@ class JournaledModel:
             self._on_served(None, None, usage)
         self._dropped = []
 
-    def _note(self, digest: str, error: ModelError) -> None:
+    def _note(self, digest: str, error: ModelError | BudgetExhausted) -> None:
         """Write an error down if it belongs to the course of the trajectory or cost something."""
         kind = next((name for name, cls in _KINDS.items() if isinstance(error, cls)), None)
         usage = (error.usage or Usage()).model_dump(mode="json", exclude_defaults=True)

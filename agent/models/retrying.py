@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from agent.models.errors import ModelError, ModelUnavailable
+from agent.models.errors import BudgetExhausted, ModelError, ModelUnavailable
 from agent.models.port import ChatModel
 from agent.models.values import ChatRequest, Reply
 from agent.values import Usage
@@ -76,6 +76,9 @@ class RetryingModel:
             tries += 1
             try:
                 reply = self._model.complete(request)
+            except BudgetExhausted as error:
+                error.usage = lost
+                raise
             except ModelError as error:
                 lost += error.usage or Usage()
                 pause = self._pause(error, tries, self._clock() - start)

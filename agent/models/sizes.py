@@ -58,12 +58,7 @@ class Sizes:
 
     def learn(self, request: ChatRequest, reply: Reply) -> None:
         """Remember what the endpoint counted."""
-        if (
-            not request.messages
-            or reply.usage.input_tokens <= 0
-            or reply.usage.estimated_calls
-            or reply.usage.calls > 1
-        ):
+        if not request.messages or reply.usage.input_tokens <= 0 or reply.usage.estimated_calls:
             return
         chain = self._digests.chain(request.messages)
         with self._lock:

@@ -112,7 +112,7 @@ def render_call(name: str, arguments: str, open_text: frozenset[str] | None = No
         arguments: JSON text; what is no JSON object stands in the block as it is.
         open_text: parameters whose values are strings and nothing else; None: nothing is known of them.
     """
-    head = f"<{_CALL} name={_json(name)}>"
+    head = f"<{_CALL} name={_tagless(name)}>"
     try:
         values = json.loads(arguments)
     except ValueError:
@@ -222,15 +222,15 @@ def _value(body: str, start: int) -> tuple[str, int]:
 
 
 def _render_arg(key: str, value: Any, *, text: bool) -> str:
-    name = f"<{_ARG} name={_json(key)}"
+    name = f"<{_ARG} name={_tagless(key)}"
     if not isinstance(value, str) or not text:
-        return f'{name} type="json">{_json(value)}</{_ARG}>'
+        return f'{name} type="json">{_tagless(value)}</{_ARG}>'
     short = len(value) <= 120 and "\n" not in value and "<" not in value and "\r" not in value and value != ""
     return f"{name}>{value}</{_ARG}>" if short else f"{name}>\n{_escape(value)}\n</{_ARG}>"
 
 
 def _result(name: str, text: str) -> str:
-    return f"<{_RESULT} name={_json(name)}>\n{_escape(text)}\n</{_RESULT}>"
+    return f"<{_RESULT} name={_tagless(name)}>\n{_escape(text)}\n</{_RESULT}>"
 
 
 def _escape(text: str) -> str:
@@ -264,6 +264,11 @@ def _loaded(text: str) -> Any:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _tagless(value: Any) -> str:
+    """JSON in which nothing looks like a tag."""
+    return _json(value).replace("<", "\\u003c")
 
 
 def _unfenced(text: str) -> str:

@@ -27,6 +27,8 @@ _LOOK_S = 0.2
 """Seconds between two looks at the wish to stop."""
 _HIDDEN = "***"
 _SHORTEST_SECRET = 4
+_USUAL = {"host", "accept", "accept-encoding", "connection", "user-agent", "authorization", "transfer-encoding"}
+_USUAL_BEGINNINGS = ("content-", "x-stainless-")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Transport:
         self._base_url = (base_url or OPENAI).rstrip("/")
         self._api_key = api_key
         self._headers = dict(headers)
+        self._authorized = api_key is not None or "authorization" in map(str.lower, headers)
         self._timeout_s = timeout_s
         self._connections = connections
         self._stop = stop
@@ -100,6 +103,8 @@ class Transport:
         client = self._opened()
         httpx2, sdk = importlib.import_module("httpx2"), importlib.import_module("openai")
         options: Any = {"headers": {"Content-Type": "application/json"}}
+        if not self._authorized:
+            options["headers"]["Authorization"] = sdk.Omit()
         try:
             response = client.post(path, cast_to=httpx2.Response, content=body, options=options)
         except sdk.APIStatusError as error:
@@ -145,11 +150,7 @@ class Transport:
     def _opened(self) -> "openai.OpenAI":
         with self._lock:
             if self._client is None:
-                if (
-                    self._api_key is None
-                    and self._base_url == OPENAI
-                    and "authorization" not in map(str.lower, self._headers)
-                ):
+                if not self._authorized and self._base_url == OPENAI:
                     raise AuthenticationFailed(
                         "There is no API key.", hint="Set OPENAI_API_KEY, or a base URL of an endpoint that needs none."
                     )
@@ -163,7 +164,6 @@ class Transport:
 
     def _open(self) -> "openai.OpenAI":
         sdk, httpx2 = importlib.import_module("openai"), importlib.import_module("httpx2")
-        headers: dict[str, Any] = {} if self._api_key is not None else {"Authorization": sdk.Omit()}
         limits = httpx2.Limits(max_connections=self._connections, max_keepalive_connections=self._connections)
         http = httpx2.Client(
             limits=limits,
@@ -173,7 +173,7 @@ class Transport:
         client: openai.OpenAI = sdk.OpenAI(
             api_key=self._api_key or "none",
             base_url=self._base_url,
-            default_headers={**headers, **self._headers},
+            default_headers=self._headers,
             timeout=http.timeout,
             max_retries=0,
             http_client=http,
@@ -181,7 +181,18 @@ class Transport:
         return client
 
     def _follow(self, request: "httpx2.Request") -> None:
-        """Have each new connection of a request reported."""
+        """Have each new connection of a request reported, and take off what came from the environment behind our back.
+
+        The package reads further keys, an organisation, a project and whole headers there, for whatever endpoint it is.
+        """
+        own = {name.lower() for name in self._headers}
+        if self._api_key is not None and "authorization" not in own:
+            request.headers["Authorization"] = f"Bearer {self._api_key}"
+        elif not self._authorized and not request.url.userinfo:
+            request.headers.pop("Authorization", None)
+        for name in list(request.headers):
+            if name.lower() not in own | _USUAL and not name.lower().startswith(_USUAL_BEGINNINGS):
+                del request.headers[name]
         request.extensions = {**request.extensions, "trace": self._connected}
 
     def _connected(self, event: str, info: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ A script says what each request gets: an `Answer`, or a fault of the network. Th
 millisecond, so that what is measured against it is the client's.
 """
 
+import contextlib
 import json
 import socket
 import socketserver
@@ -136,10 +137,8 @@ class ChatServer:
         self._server.shutdown()
         with self._lock:
             for connection in self._open:
-                try:
+                with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
         self._server.server_close()
         self._thread.join()
 
