@@ -96,14 +96,30 @@ def test_the_key_goes_to_the_endpoint_and_nowhere_else(ask: Any, endpoint: ChatS
 
 def test_strategies_models_and_the_repairer_share_a_pool(ask: Any, endpoint: ChatServer):
     done = ask(
-        endpoint, "-n", "4", "-m", "other", "--strategy", "react,iterate,single", "--proposers", "agent,repair", "-w", "3"
+        endpoint,
+        "-n",
+        "4",
+        "-m",
+        "other",
+        "--strategy",
+        "react,iterate,single",
+        "--proposers",
+        "agent,repair",
+        "-w",
+        "3",
     )
     result = value(done)
     assert result["status"] == "plausible"
     assert result["contest"]["trajectories"] == 5
     run = Path(result["run_dir"])
     seats = json.loads((run / "round-1.json").read_text())["seats"]
-    assert [seat["assignment"] and seat["assignment"]["strategy"] for seat in seats] == ["react", "iterate", "single", "react", None]
+    assert [seat["assignment"] and seat["assignment"]["strategy"] for seat in seats] == [
+        "react",
+        "iterate",
+        "single",
+        "react",
+        None,
+    ]
     assert {seat["assignment"]["model"] for seat in seats[:4]} == {"robot", "other"}
     assert [bool(seat["assignment"]["hypothesis"]) for seat in seats[:4]] == [False, True, True, False]
     assert seats[0]["assignment"]["temperature"] == 0.0
@@ -128,7 +144,18 @@ def test_killed_runs_pay_for_no_reply_twice(winnow: Winnow, shop: Path, environm
             "OPENAI_API_KEY": KEY,
             "OPENAI_BASE_URL": server.url,
         }
-        command = [str(Path(sys.executable).with_name("winnow")), "fix", "-C", str(shop), "-i", ISSUE, "-m", "robot", "-n", "2"]
+        command = [
+            str(Path(sys.executable).with_name("winnow")),
+            "fix",
+            "-C",
+            str(shop),
+            "-i",
+            ISSUE,
+            "-m",
+            "robot",
+            "-n",
+            "2",
+        ]
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 120
         while len(server.seen) < 4 and time.monotonic() < deadline:
@@ -150,7 +177,8 @@ def test_an_endpoint_that_is_not_there_and_comes_back(ask: Any, winnow: Winnow, 
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "code"), [(401, "Incorrect API key provided", 51), (404, "The model `robot` does not exist", 52)]
+    ("status", "message", "code"),
+    [(401, "Incorrect API key provided", 51), (404, "The model `robot` does not exist", 52)],
 )
 def test_what_the_endpoint_refuses_is_said(ask: Any, status: int, message: str, code: int):
     with ChatServer(lambda _seen: fault(status, message)) as server:
