@@ -44,8 +44,11 @@ class Journal:
         """Events that were there when the journal was opened, oldest first."""
         return tuple(self._past)
 
-    def append(self, kind: str, **data: Any) -> None:
-        """Write one event through to the disk.
+    def append(self, kind: str, *, through: bool = True, **data: Any) -> None:
+        """Write one event; `through` to the disk itself, else as far as the kernel, which a killed process does not lose.
+
+        What can be found again, such as an observation, need not survive a power cut before the next event that is written
+        through: file order keeps the two together.
 
         Raises:
             DiskFull: the event could not be written; the journal is as it was before.
@@ -60,7 +63,8 @@ class Journal:
         try:
             self._file.write(line)
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if through:
+                os.fsync(self._file.fileno())
         except OSError as error:
             self._file = self._reopened(start)
             raise DiskFull(

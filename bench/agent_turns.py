@@ -3,7 +3,7 @@
     PYTHONPATH=. python bench/agent_turns.py --image NAME [--turns 200] [--many 8,64] [--peer PYTHON]
 
 A scripted endpoint in a process of its own answers every call with one shell command; the whole `winnow fix` runs against it,
-in Docker sandboxes of an image that has Python and pytest. The cost of a turn is the time from a reply to the next request.
+in Docker sandboxes of an image that has Python and git. The cost of a turn is the time from a reply to the next request.
 `--peer` is an interpreter that has mini-swe-agent (pip install mini-swe-agent==2.4.6 mcp): it walks the same turns in the same run.
 """
 
@@ -123,13 +123,11 @@ def show(name: str, costs: dict[int, float], turns: int) -> float:
 
 def make_repository(folder: Path) -> Path:
     """A repository with one module and one test that passes."""
-    files = {"code.py": "X = 1\n", "test_code.py": "from code import X\n\n\ndef test_x():\n    assert X\n"}
     repository = folder / "repo"
     repository.mkdir()
-    for name, text in {
-        "demo_" + name: text.replace("from code", "from demo_code") for name, text in files.items()
-    }.items():
-        (repository / name.replace("demo_test_", "test_demo_")).write_text(text)
+    (repository / "demo.py").write_text("X = 1\n")
+    test = "import unittest, demo\n\n\nclass T(unittest.TestCase):\n    def test_x(self):\n        assert demo.X\n"
+    (repository / "test_demo.py").write_text(test)
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(repository))
     for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
         subprocess.run([*git, *words], check=True)
@@ -165,12 +163,10 @@ def main() -> None:
             "URL",
             "--strategy",
             "react",
-            "--image",
+            "--base-image",
             options.image,
             "--sandbox",
             "docker",
-            "--python",
-            "python3",
         ]
         turns = options.turns
         peer_env = {**env, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "MSWEA_SILENT_STARTUP": "1"}

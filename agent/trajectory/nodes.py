@@ -54,7 +54,8 @@ def _last_turn(effort: Effort, tools: tuple[ToolSpec, ...], turns: int) -> str:
     if effort.iteration >= effort.limits.iterations:
         return f"the limit of {effort.limits.iterations} checks is reached"
     left = effort.model.calls_left(_request(effort, tools))
-    return "the budget is nearly spent" if left is not None and left < _CALLS_LEFT else ""
+    spent = "the budget is nearly spent" if left is not None and left < _CALLS_LEFT else ""
+    return effort.tape.decide(f"last-{effort.turn}", spent)
 
 
 def _ask(effort: Effort, tools: tuple[ToolSpec, ...]) -> Reply | None:

@@ -32,5 +32,14 @@ class Tape:
             if event.get("key") == key:
                 return str(event["text"])
             self._past.clear()
-        self._journal.append(KIND, key=key, text=text)
+        self._journal.append(KIND, through=False, key=key, text=text)
         return text
+
+    def decide(self, key: str, reason: str) -> str:
+        """Return why something is done now, empty when it is not: as the journal has it, as long as it has anything.
+
+        What a shared budget leaves differs from process to process; a try that was decided must be decided alike again.
+        """
+        if self._past:
+            return self.say(key, reason) if self._past[0].get("key") == key else ""
+        return self.say(key, reason) if reason else ""
