@@ -12,8 +12,13 @@ WinnowError
     └── PriceUnknown          there is a limit in USD, and a price that nobody knows
 """
 
-from agent.values import Usage
+from typing import TYPE_CHECKING
+
 from sandbox.errors import WinnowError
+
+if TYPE_CHECKING:
+    # Values are pydantic's, whose import takes longer than the rest of `winnow --help`.
+    from agent.values import Usage
 
 
 class ModelError(WinnowError):
@@ -24,7 +29,9 @@ class ModelError(WinnowError):
         maybe_billed: the endpoint may have worked, and may charge for it, although no answer came of it.
     """
 
-    def __init__(self, message: str, *, hint: str = "", usage: Usage | None = None, maybe_billed: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", usage: "Usage | None" = None, maybe_billed: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.usage = usage
         self.maybe_billed = maybe_billed
@@ -51,7 +58,7 @@ class ModelUnavailable(ModelError):
         message: str,
         *,
         hint: str = "",
-        usage: Usage | None = None,
+        usage: "Usage | None" = None,
         maybe_billed: bool = False,
         retryable: bool = True,
         retry_after_s: float | None = None,
@@ -80,7 +87,7 @@ class BudgetExhausted(WinnowError):
         usage: what tries of the same call cost before this one was refused; None: there were none.
     """
 
-    usage: Usage | None = None
+    usage: "Usage | None" = None
 
 
 class PriceUnknown(BudgetExhausted):

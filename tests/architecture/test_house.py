@@ -85,8 +85,10 @@ def test_no_room_can_be_run_as_a_module() -> None:
 def test_importing_does_nothing(tmp_path: Path) -> None:
     """No output, no files and no heavy library for the modules that every command loads."""
     code = (
-        "import sys, winnow, winnow.cli, winnow.errors, sandbox.port\n"
-        "heavy = {'langgraph', 'docker', 'git', 'openai', 'httpx', 'tree_sitter', 'virtualenv'} & set(sys.modules)\n"
+        "import sys, winnow, winnow.cli, winnow.errors\n"
+        "assert 'pydantic' not in sys.modules\n"
+        "import sandbox.port\n"
+        "heavy = {'langgraph', 'docker', 'git', 'openai', 'httpx', 'httpx2', 'tree_sitter', 'virtualenv'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)}
