@@ -83,9 +83,7 @@ def test_a_long_signature_is_clipped() -> None:
 def test_a_broken_file_gives_what_could_be_read() -> None:
     names = [
         s.name
-        for s in find_symbols(
-            "a.py", b"def good(): pass\n\ndef bad(:\n  pass\n\nclass After:\n  def m(self): pass\n"
-        )
+        for s in find_symbols("a.py", b"def good(): pass\n\ndef bad(:\n  pass\n\nclass After:\n  def m(self): pass\n")
     ]
     assert {"good", "After", "After.m"} <= set(names)
 
