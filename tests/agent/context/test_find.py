@@ -136,9 +136,7 @@ def test_the_same_input_gives_the_same_bytes(project: Callable[..., Any], tmp_pa
     made = project(FILES, (("rings", {"lib/rings.py": "", "lib/zeta.py": ""}),))
     code = (
         "import sys; from pathlib import Path\n"
-        "import pytest
-
-from agent.context.find import find_context\nfrom envs.patches import BaseTree\nfrom envs.snapshot import take_snapshot\n"
+        "from agent.context.find import find_context\nfrom envs.patches import BaseTree\nfrom envs.snapshot import take_snapshot\n"
         "top, into, head, issue = sys.argv[1:]\n"
         "with BaseTree(take_snapshot(Path(top), Path(into))) as base:\n"
         "    print(find_context(base, issue=issue, repository=Path(top), head=head).model_dump_json())\n"
