@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-_FROM = re.compile(rb"^[ \t]*from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+_FROM = re.compile(rb"^[ \t]*+from[ \t]++([\w.]++)[ \t]*+import\b[ \t]*+(\([^)]{0,4000}\)|[^\n]*)", re.MULTILINE)
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
 _RELATIVE = re.compile(rb"(?:from|require\(|import\(|import|#include)\s*['\"](\.{0,2}[\w./@-]+)['\"]")
 _NAME = re.compile(r"\w+")

@@ -1,19 +1,23 @@
 """The repository as a short text: folders, files and what they define, deepest where it matters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agent.context.kinds import Kind, kind_of
 from envs.symbols import Symbol
 
-_STRUCTURE = 0.55
-"""Share of the bytes for folders and files; the rest is for symbols."""
+_STRUCTURE, _WAYS = 0.55, 0.9
+"""Share of the bytes for folders and files, the rest being for symbols; and for those on the way to ranked files."""
 _MAX_IN_FOLDER, _MAX_IN_DULL = 40, 8
 """Files shown of one folder, and of one that holds no source; ranked ones always."""
 _DEEP = 10
 """So many of the best ranked files show symbols with their signatures."""
 _MAX_SYMBOLS = 4  # of each of those
 _MAX_SIGNATURE = 110  # characters
+_MAX_FOLDERS = 60
+"""Folders shown of one folder; those on the way to ranked files always."""
+_MAX_DEPTH = 50
+"""Folders below each other; nobody works deeper down."""
 _MAX_NAMES = 140  # bytes of the names behind a file
 
 
@@ -41,8 +45,8 @@ def draw_outline(
         limit: bytes of UTF-8 that the text may have.
     """
     tree = _tree(paths)
-    opened = _opened(tree, list(ranked), int(limit * _STRUCTURE))
-    lines = list(_lines(tree, "", 0, opened, frozenset(ranked)))
+    opened = _opened(tree, list(ranked), limit)
+    lines = list(_lines(tree, "", 0, opened, _ways(ranked)))
     left = limit - sum(len(line.encode()) + 1 for _, line in lines)
     shown = [path for path, _ in lines if path]
     behind: dict[str, list[str]] = {}
@@ -70,6 +74,8 @@ def _tree(paths: Sequence[str]) -> _Folder:
     top = _Folder({}, [])
     for path in sorted(paths):
         *folders, name = path.split("/")
+        if len(folders) > _MAX_DEPTH:
+            continue
         at = top
         for folder in folders:
             at = at.folders.setdefault(folder, _Folder({}, []))
@@ -79,16 +85,15 @@ def _tree(paths: Sequence[str]) -> _Folder:
 
 def _opened(tree: _Folder, ranked: Sequence[str], limit: int) -> frozenset[str]:
     """Folders whose content is shown: those on the way to ranked files first, then from the top downward."""
-    wanted = [""]
-    for path in ranked:
-        parts = path.split("/")[:-1]
-        wanted += ["/".join(parts[: end + 1]) for end in range(len(parts))]
+    ways = [folder for path in ranked for folder in _ways([path]) if folder != path]
+    wanted = list(ways)
     level = [("", tree)]
     while level:
         level = [(f"{at}/{name}".lstrip("/"), inner) for at, folder in level for name, inner in folder.folders.items()]
         wanted += sorted((at for at, _ in level), key=lambda at: (_dull(at), at))
     opened = {""}
-    left = limit - _cost(tree, "", 0)
+    left = int(limit * _WAYS) - _cost(tree, "", 0)
+    reserve = dict.fromkeys(ways, 0)
     for at in dict.fromkeys(wanted):
         if at in opened or at.rpartition("/")[0] not in opened:
             continue
@@ -96,10 +101,17 @@ def _opened(tree: _Folder, ranked: Sequence[str], limit: int) -> frozenset[str]:
         for part in at.split("/"):
             folder = folder.folders[part]
         cost = _cost(folder, at, at.count("/") + 1)
-        if cost <= left:
+        if cost <= left - reserve.get(at, int(limit * (_WAYS - _STRUCTURE))):
             opened.add(at)
             left -= cost
     return frozenset(opened)
+
+
+def _ways(paths: Iterable[str]) -> dict[str, None]:
+    """Paths with all folders above them, outermost first."""
+    return dict.fromkeys(
+        "/".join(parts[:end]) for parts in (path.split("/") for path in paths) for end in range(1, len(parts) + 1)
+    )
 
 
 def _dull(folder: str) -> bool:
@@ -116,26 +128,30 @@ def _most(folder: str) -> int:
 
 
 def _cost(folder: _Folder, at: str, depth: int) -> int:
-    names = [*folder.folders, *folder.files[: _most(at)]]
+    names = [*list(folder.folders)[:_MAX_FOLDERS], *folder.files[: _most(at)]]
     return sum(len(name.encode()) + 2 * depth + 14 for name in names) + 24
 
 
 def _lines(
-    folder: _Folder, at: str, depth: int, opened: frozenset[str], ranked: frozenset[str]
+    folder: _Folder, at: str, depth: int, opened: frozenset[str], ways: Mapping[str, None]
 ) -> list[tuple[str, str]]:
     """(path of a file or empty, line), in the order of the text."""
     indent = "  " * depth
     lines: list[tuple[str, str]] = []
-    for name, inner in folder.folders.items():
+    for place, (name, inner) in enumerate(folder.folders.items()):
         path = f"{at}/{name}".lstrip("/")
+        if place >= _MAX_FOLDERS and path not in ways:
+            continue
         if path in opened:
             lines.append(("", f"{indent}{name}/"))
-            lines += _lines(inner, path, depth + 1, opened, ranked)
+            lines += _lines(inner, path, depth + 1, opened, ways)
         else:
             count = inner.total()
             lines.append(("", f"{indent}{name}/ ({count} file{'s' if count > 1 else ''})"))
+    if len(folder.folders) > _MAX_FOLDERS:
+        lines.append(("", f"{indent}… {len(folder.folders)} folders in all"))
     paths = {name: f"{at}/{name}".lstrip("/") for name in folder.files}
-    kept = [name for place, name in enumerate(folder.files) if place < _most(at) or paths[name] in ranked]
+    kept = [name for place, name in enumerate(folder.files) if place < _most(at) or paths[name] in ways]
     lines += [(paths[name], f"{indent}{name}") for name in kept]
     if len(kept) < len(folder.files):
         lines.append(("", f"{indent}… and {len(folder.files) - len(kept)} more files"))

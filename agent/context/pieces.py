@@ -1,5 +1,6 @@
 """Which symbols of a ranked file matter."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -31,7 +32,8 @@ def rank_symbols(
         for symbol in symbols:
             end = symbol.end_line
             if symbol.kind == "class":
-                end = next((start - 1 for start in starts if start > symbol.line), end)
+                at = bisect_right(starts, symbol.line)
+                end = min(end, starts[at] - 1) if at < len(starts) else end
             words = WORD.findall("\n".join(lines[symbol.line - 1 : max(end, symbol.line)]))
             counts = Counter(term for word in words for term in terms_of(word) if term in query.terms)
             bodies.append((path, symbol, counts, len(words)))

@@ -1,25 +1,25 @@
 """What the issue and the failing tests' messages say, taken apart for the search."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agent.context.words import STOP_WORDS, WORD, terms_of
 from agent.cues import find_cues
 
-_FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
-_TICKED = re.compile(r"`+([^`\n]{1,200})`+")
+_FENCED = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
+_TICKED = re.compile(r"`([^`\n]{1,200})`")
 _FRAME = re.compile(r"(?P<path>[^\s:\"]+):(?P<line>\d+)(?: (?P<function>\S+))?")
-_PATH = re.compile(
-    r"(?<![\w.-])((?:[\w.@+-]+/)+[\w.@+-]+\.[A-Za-z]\w{0,9}|[\w-]+\.(?:py|pyx|js|ts|go|rs|java|rb|c|cpp|h))\b"
-)
+_TOKEN = re.compile(r"[\w./@+-]{4,300}")
+_FILE = re.compile(r"[\w+-]\.[A-Za-z]\w{0,9}$")
+_LONE_FILE = re.compile(r"\w\.(?:py|pyi|pyx|js|jsx|ts|tsx|go|rs|java|rb|c|h|cc|cpp|php|html)$")
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _SHAPED = re.compile(r"\b(?:[A-Za-z]+_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|[A-Z][A-Z0-9_]{3,}|\w+(?=\())")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]{2,}")
 _MESSAGE = re.compile(r"^[ \tE>|]*(?:[\w.]*(?:Error|Exception|Warning|Exit)\b):\s*(.{8,400})", re.MULTILINE)
 _QUOTED = re.compile(r"\"([^\"\n]{12,200})\"|'([^'\n]{12,200})'")
 _HOLE = re.compile(r"['\"`<{\[(].*?['\"`>}\])]|[^\sA-Za-z,.-]+|\b\w*[_\d]\w*\b")
-_IMPORTED = re.compile(r"^\s*(?:>>>\s*|\.\.\.\s*|In \[\d+\]:\s*)?(?:from|import)\s.*$", re.MULTILINE)
+_IMPORTED = re.compile(r"^[ \t]*(?:>>> *|\.\.\. *|In \[\d+\]: *)?(?:from|import)[ \t].*$", re.MULTILINE)
 
 _MAX_TEXT = 60_000  # characters of an issue that are read
 _MAX_TERMS = 300
@@ -67,10 +67,17 @@ def read_query(issue: str, failing: Mapping[str, str], cues: str = "") -> Query:
         terms=_terms(issue, failing, messages),
         names=_names(issue, messages),
         dotted=_dotted(issue, messages),
-        paths=tuple(dict.fromkeys(match[1] for match in _PATH.finditer(text))),
+        paths=tuple(dict.fromkeys(_paths(text))),
         frames=_frames(cues),
         phrases=tuple(_phrases(text)),
     )
+
+
+def _paths(text: str) -> Iterator[str]:
+    for match in _TOKEN.finditer(text):
+        path = match[0].strip("/").rstrip(".-")
+        if (_FILE if "/" in path else _LONE_FILE).search(path):
+            yield path
 
 
 def _terms(issue: str, failing: Mapping[str, str], messages: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from sandbox.values import Value
 _MAX_CONTENT = 60_000  # characters of a file that are shown
 _MAX_SUMMARY = 300  # characters
 _VERDICT = re.compile(r"^\W*verdict\W+(not[ _-]relevant|irrelevant|relevant)\b", re.IGNORECASE | re.MULTILINE)
-_SUMMARY = re.compile(r"^\W*summary\W+(\S.*)$", re.IGNORECASE | re.MULTILINE)
+_SUMMARY = re.compile(r"^\W*summary[\s*:-]+(\S.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 class Reading(Value):
@@ -95,7 +95,7 @@ def _ask(model: ChatModel, request: ChatRequest) -> _Verdict:
 def parse_verdict(answer: str) -> _Verdict:
     """Read an answer, whatever is bold or spaced in it; the last verdict and the last summary count."""
     verdicts, summaries = _VERDICT.findall(answer), _SUMMARY.findall(answer)
-    summary = summaries[-1].strip().strip("*_").strip()[:_MAX_SUMMARY] if summaries else ""
+    summary = summaries[-1].strip().strip("*").strip()[:_MAX_SUMMARY] if summaries else ""
     if not verdicts:
         return _Verdict(None, summary, "the answer holds no verdict")
     return _Verdict(verdicts[-1].lower() == "relevant", summary)

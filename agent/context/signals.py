@@ -233,12 +233,16 @@ def _ending(path: str, index: Mapping[str, list[str]]) -> tuple[list[str], int]:
 
 def tested_by(tests: Sequence[str], paths: Sequence[str]) -> Scores:
     """Files that failing tests are named after, the nearest folder first."""
+    by_name: dict[str, list[str]] = {}
+    for path in paths:
+        by_name.setdefault(plain_name(path), []).append(path)
     scores: Scores = {}
     for test in tests:
-        for path in paths:
-            if (closeness := name_match(test, path)) > 0:
-                scores[path] = max(scores.get(path, 0.0), closeness)
-    return scores
+        parts = plain_name(test).split("_")
+        for end in range(len(parts), 0, -1):
+            for path in by_name.get("_".join(parts[:end]), ()):
+                scores[path] = max(scores.get(path, 0.0), name_match(test, path))
+    return {path: score for path, score in scores.items() if score > 0}
 
 
 def name_match(test: str, source: str) -> float:

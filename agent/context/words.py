@@ -8,6 +8,8 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 
+_MAX_WORD = 80
+
 _COMMON = """
     a about above actual actually add after again all also always am an and another any are as at be because been before being
     below between both bug but by can cannot case cases cause causes code correct correctly could current currently describe
@@ -29,7 +31,12 @@ STOP_WORDS = frozenset(_COMMON.split())
 
 @lru_cache(maxsize=200_000)
 def terms_of(word: str) -> tuple[str, ...]:
-    """The word itself in lower case, and its parts by snake and camel case, stemmed; parts of one letter are left out."""
+    """The word itself in lower case, and its parts by snake and camel case, stemmed; parts of one letter are left out.
+
+    Words of more than 80 letters are data and have no terms.
+    """
+    if len(word) > _MAX_WORD:
+        return ()
     whole = word.lower().strip("_")
     parts = [part.lower() for part in _PART.findall(word)]
     found = dict.fromkeys(stem(part) for part in parts if len(part) > 1)
