@@ -53,6 +53,9 @@ def message(request: Request, result: FixResult) -> str:
         "Tests that pass with it:",
     ]
     body += [f"  {test}" for test in result.targets[:20]]
+    if result.still_failing:
+        body += ["", "Tests that failed before and still do:"]
+        body += [f"  {test}" for test in result.still_failing[:20]]
     if issue and issue.source.startswith("http"):
         body += ["", f"Issue: {issue.source}"]
     return "\n".join([title, "", *body])
