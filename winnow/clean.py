@@ -6,6 +6,7 @@ from pathlib import Path
 from sandbox.engine.labels import IMAGE
 from sandbox.errors import SandboxError
 from sandbox.reaper import sweep
+from winnow.deliver import tidy
 from winnow.errors import RunUnusable
 from winnow.settings import load
 from winnow.store import RunDir, Store
@@ -24,6 +25,8 @@ def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) ->
     removed = sweep(url=settings.sandbox.docker_host)
     store = Store(state_dir)
     doomed = [RunDir(path) for path in store.halves()] + (store.all() if runs else [])
+    for run in store.all():
+        removed += [f"file {file}" for file in tidy(run)]
     for run in doomed:
         try:
             store.remove(run)
