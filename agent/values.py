@@ -21,7 +21,8 @@ class Brief(Value):
     base_report: SuiteReport
     """The suite on base."""
     targets: tuple[str, ...]
-    """Tests that fail on base, twice, and must pass in the end. Empty: none is known."""
+    """Tests that fail on base, twice. Those that the task names must all pass in the end; of others a candidate may repair a part.
+    Empty: none is known."""
     cues: str = ""
     """Names and frames from the issue and the failing tests, for localisation."""
 
@@ -83,6 +84,8 @@ class Candidate(Value):
     """Its place among the trajectory's own candidates, best first, from 0."""
     summary: str = ""
     """What it changes, in one line for people."""
+    repairs: tuple[str, ...] = ()
+    """Targets that pass with it, as its trajectory says: where the task names none, the gate demands these. Empty: all."""
     claims: Mapping[str, str] = Field(default_factory=dict)
     """What the proposer says of it (operator, location). Never evidence."""
 

@@ -21,25 +21,26 @@ def commit_on_branch(repository: Path, patch: Patch, branch: str, message: str) 
     The work tree, the index and HEAD stay as they are. No hook runs and nothing is signed. Author and committer are who the user's
     git configuration says, else Winnow.
 
+    A branch that is there already and holds just this commit, as after a kill, is left as it is.
+
     Raises:
-        Undeliverable: the branch exists or cannot be called so, nothing is committed yet, or the patch rests on uncommitted work.
+        Undeliverable: the branch exists otherwise or cannot be called so, nothing is committed yet, or the patch rests on uncommitted work.
         PatchRejected: the patch is malformed or leaves the work tree.
         RepositoryUnusable: no such repository.
         DiskFull: no room.
     """
     checkout = open_checkout(repository)
     git = checkout.git
-    reference = _free_branch(git, branch)
+    reference = _reference(git, branch)
+    if made := _made_before(checkout, reference, patch, message):
+        return made
+    if git.ask("show-ref", "--verify", "--quiet", reference).status == 0:
+        raise Undeliverable(f"The branch {branch!r} exists already.", hint="Choose another name, or delete it first.")
     head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if head.status != 0:
         raise Undeliverable("Nothing is committed yet, so that a branch has nowhere to begin.", hint=_OTHER_WAYS)
     parent = head.out.decode().strip()
-    with room_for("a scratch tree"), tempfile.TemporaryDirectory(prefix="winnow-branch-") as folder:
-        lines = _staged(checkout, parent, patch, Path(folder))
-        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        git.run("read-tree", parent, env=index)
-        git.run("update-index", "-z", "--index-info", stdin="".join(lines).encode(), env=index)
-        tree = git.run("write-tree", "--missing-ok", env=index).decode().strip()
+    tree = _tree(checkout, parent, patch)
     commit = (
         git.run(
             "commit-tree",
@@ -55,20 +56,44 @@ def commit_on_branch(repository: Path, patch: Patch, branch: str, message: str) 
         .strip()
     )
     # The empty old value: git refuses if somebody made the branch meanwhile.
-    made = git.ask("update-ref", "-m", "winnow: new branch", reference, commit, "", env=_identity(checkout.user))
-    if made.status != 0:
-        raise Undeliverable(f"The branch {branch!r} cannot be made: {made.reason}.", hint="Choose another name.")
+    updated = git.ask("update-ref", "-m", "winnow: new branch", reference, commit, "", env=_identity(checkout.user))
+    if updated.status != 0:
+        raise Undeliverable(f"The branch {branch!r} cannot be made: {updated.reason}.", hint="Choose another name.")
     return commit
 
 
-def _free_branch(git: Git, branch: str) -> str:
+def _made_before(checkout: Checkout, reference: str, patch: Patch, message: str) -> str | None:
+    """The commit that a branch points to, when an earlier call made it of the same patch and message; else None."""
+    git = checkout.git
+    found = git.ask("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
+    if found.status != 0:
+        return None
+    commit = found.out.decode().strip()
+    _, _, said = git.run("cat-file", "commit", commit).decode("utf-8", "replace").partition("\n\n")
+    parent = git.ask("rev-parse", "--verify", "--quiet", f"{commit}^1")
+    if said.strip() != message.strip() or parent.status != 0:
+        return None
+    tree = git.run("rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
+    return commit if _tree(checkout, parent.out.decode().strip(), patch) == tree else None
+
+
+def _tree(checkout: Checkout, parent: str, patch: Patch) -> str:
+    """Store the tree of a commit with the patch applied, and return its name."""
+    git = checkout.git
+    with room_for("a scratch tree"), tempfile.TemporaryDirectory(prefix="winnow-branch-") as folder:
+        lines = _staged(checkout, parent, patch, Path(folder))
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        git.run("read-tree", parent, env=index)
+        git.run("update-index", "-z", "--index-info", stdin="".join(lines).encode(), env=index)
+        return git.run("write-tree", "--missing-ok", env=index).decode().strip()
+
+
+def _reference(git: Git, branch: str) -> str:
     reference = f"refs/heads/{branch}"
     if branch.startswith("-") or branch == "HEAD" or git.ask("check-ref-format", reference).status != 0:
         raise Undeliverable(
             f"{branch!r} cannot be the name of a branch.", hint="Use letters, digits, `-`, `_`, `.` and `/`."
         )
-    if git.ask("show-ref", "--verify", "--quiet", reference).status == 0:
-        raise Undeliverable(f"The branch {branch!r} exists already.", hint="Choose another name, or delete it first.")
     return reference
 
 

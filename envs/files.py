@@ -38,38 +38,65 @@ def read_file(top: Path, path: str) -> tuple[int, bytes] | None:
         raise Undeliverable(f"{path} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
 
 
-def install(top: Path, changes: Sequence[FileChange]) -> None:
+def install(top: Path, changes: Sequence[FileChange], mark: str) -> None:
     """Make these changes to a work tree. Until every new file is written beside its place, nothing is changed.
 
+    What a killed call with the same mark left is cleared away, and what it did is not done again.
+
+    Args:
+        top: of the work tree.
+        changes: what to do; each file must be as it was before, or as it is to be.
+        mark: part of the names of temporary files.
+
     Raises:
-        Undeliverable: something cannot be written; everything is as it was.
+        Undeliverable: a file is neither, or something cannot be written; everything is as it was.
         DiskFull: no room; everything is as it was.
     """
-    gone = [path for change in changes for path in change.gone]
-    made = {change.path: change for change in changes if change.after is not None}
-    kept = {path: read_file(top, path) for path in (*gone, *made)}
+    states = _states(changes)
+    kept = {path: read_file(top, path) for path in states}
+    for path, known in states.items():
+        if kept[path] not in known:
+            raise Undeliverable(f"{path} is not as it was.", hint=_CHANGED)
+    wanted = {change.path: change for change in changes if change.after is not None}
+    gone = [path for path in states if path not in wanted and kept[path] is not None]
+    made = {path: change for path, change in wanted.items() if kept[path] != (change.mode_after, change.after)}
     folders: list[Path] = []
     fresh: dict[str, Path] = {}
     try:
         with writing(f"the checkout {top}"):
             for path, change in made.items():
                 folders += _make_folders(top, path)
-                fresh[path] = _beside(top / path)
+                fresh[path] = leftover(top / path, mark)
+                fresh[path].unlink(missing_ok=True)
                 _write(fresh[path], change, _permissions(top / (change.renamed_from or path)))
-            _take_place(top, gone, fresh, kept)
+            _take_place(top, gone, fresh, kept, mark)
     except BaseException:
         for file in fresh.values():
             file.unlink(missing_ok=True)
         for folder in reversed(folders):
             folder.rmdir()
         raise
-    for path in gone:
+    for path in states.keys() - wanted.keys():
         _remove_empty(top, path)
 
 
-def replace_file(file: Path, data: bytes) -> None:
-    """Replace or make a file at once; permissions stay."""
-    fresh = _beside(file)
+def _states(changes: Sequence[FileChange]) -> dict[str, list[tuple[int | None, bytes] | None]]:
+    """What may be found at each path that changes: what was there, nothing, or what is to be there."""
+    states: dict[str, list[tuple[int | None, bytes] | None]] = {}
+    for change in changes:
+        old, new = change.renamed_from or change.path, change.path
+        states.setdefault(old, []).append(None if change.before is None else (change.mode_before, change.before))
+        states.setdefault(new, []).append(None if change.after is None else (change.mode_after, change.after))
+        if old != new:
+            states[old].append(None)
+            states[new].append(None)
+    return states
+
+
+def replace_file(file: Path, data: bytes, mark: str) -> None:
+    """Replace or make a file at once; permissions stay. What a killed call with the same mark left is cleared away."""
+    fresh = leftover(file, mark)
+    fresh.unlink(missing_ok=True)
     permissions = _permissions(file)
     try:
         _write_data(fresh, data, permissions, executable=bool((permissions or 0) & stat.S_IXUSR))
@@ -95,7 +122,7 @@ def writing(what: str) -> Iterator[None]:
 
 
 def _take_place(
-    top: Path, gone: Sequence[str], fresh: Mapping[str, Path], kept: Mapping[str, tuple[int, bytes] | None]
+    top: Path, gone: Sequence[str], fresh: Mapping[str, Path], kept: Mapping[str, tuple[int, bytes] | None], mark: str
 ) -> None:
     done: list[str] = []
     try:
@@ -112,7 +139,8 @@ def _take_place(
             else:
                 mode, data = old
                 change = FileChange(path=path, before=None, after=data, mode_after=mode)
-                back = _beside(top / path)
+                back = leftover(top / path, mark)
+                back.unlink(missing_ok=True)
                 _write(back, change, None)
                 back.replace(top / path)
         raise
@@ -145,8 +173,9 @@ def _permissions(file: Path) -> int | None:
     return stat.S_IMODE(mode) if stat.S_ISREG(mode) else None
 
 
-def _beside(file: Path) -> Path:
-    return file.with_name(f".{file.name[:80]}.{os.getpid()}.winnow")
+def leftover(file: Path, mark: str) -> Path:
+    """The temporary file that stands beside a file while that is written, and stays there after a kill."""
+    return file.with_name(f".{file.name[:80]}.{mark}.winnow")
 
 
 def _make_folders(top: Path, path: str) -> list[Path]:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from agent.values import Candidate
 from envs.patches import BaseTree
 from envs.values import SuiteReport, Task
-from selection.gate import GateResult, judge_patch
+from selection.gate import GateResult, demands_of, judge_patch
 from selection.pool import Pool, build_pool
 from selection.port import Bench
+from selection.settle import is_settled
 from selection.values import Score, Selection
 
 GATE = "suite"
@@ -38,7 +39,7 @@ class FirstSelector:
             base: the base commit's files.
             bench: runs tests on patched copies.
             base_report: the suite on base.
-            targets: tests that must pass in the end.
+            targets: tests that fail on base and should pass in the end; see `demands_of`.
             max_clusters: clusters that may be run before it gives up; at least 1.
             record: called with each result as it comes, so that a killed run need not repeat it.
             known: results of an earlier, killed selection, by leader.
@@ -53,19 +54,20 @@ class FirstSelector:
 
     def select(self, task: Task, candidates: Sequence[Candidate]) -> Selection:
         """Decide; see `selection.port.Selector`."""
-        pool = build_pool(candidates, self._base)
+        pool = build_pool(candidates, self._base, lambda candidate: len(demands_of(candidate, task, self._targets)))
         results: dict[str, GateResult] = {}
         for cluster in pool.clusters[: self._max_clusters]:
-            result = self._known.get(cluster.leader) or self._run(cluster.leader, pool)
+            result = self._known.get(cluster.leader) or self._run(task, pool.candidates[cluster.leader])
             results[cluster.leader] = result
             if result.passed:
                 return _decision(pool, results, chosen=cluster.leader)
         return _decision(pool, results, chosen=None)
 
-    def _run(self, leader: str, pool: Pool) -> GateResult:
+    def _run(self, task: Task, leader: Candidate) -> GateResult:
         """Send one leader through the gate."""
-        result = judge_patch(self._bench, pool.candidates[leader].patch, base=self._base_report, targets=self._targets)
-        self._record(leader, result)
+        demands = demands_of(leader, task, self._targets)
+        result = judge_patch(self._bench, leader.patch, base=self._base_report, targets=demands)
+        self._record(leader.id, result)
         return result
 
 
@@ -90,8 +92,21 @@ def _decision(pool: Pool, results: Mapping[str, GateResult], *, chosen: str | No
         dropped=pool.dropped,
         scores=tuple(scores),
         regressions={leader: r.regressions for leader, r in results.items() if r.suite is not None},
-        settled=chosen is not None,
+        settled=_settled(pool, results, chosen),
         reason=_why(pool, results, chosen),
+    )
+
+
+def _settled(pool: Pool, results: Mapping[str, GateResult], chosen: str | None) -> bool:
+    """Whether another round would be a waste; see `selection.settle`."""
+    votes = {
+        cluster.leader: len({pool.candidates[m].trajectory_id for m in cluster.members}) for cluster in pool.clusters
+    }
+    return is_settled(
+        chosen=votes[chosen] if chosen else None,
+        votes=tuple(votes.values()),
+        rejected=len(results) + len(pool.dropped) if chosen is None else 0,
+        judged_by_targets=any(result.demands for result in results.values()),
     )
 
 

@@ -6,9 +6,10 @@ under which tests vanish does not get through but is not called guilty of what w
 
 from collections.abc import Sequence
 
+from agent.values import Candidate
 from envs.errors import PatchRejected
 from envs.suite import compare
-from envs.values import Outcome, Patch, SuiteReport
+from envs.values import Outcome, Patch, SuiteReport, Task
 from sandbox.values import Value
 from selection.port import Bench
 
@@ -18,6 +19,8 @@ class GateResult(Value):
 
     passed: bool
     reason: str
+    demands: tuple[str, ...] = ()
+    """Targets that it had to pass."""
     targets: SuiteReport | None = None
     """The target tests with the patch; None when there were none, or they were not run."""
     suite: SuiteReport | None = None
@@ -26,6 +29,18 @@ class GateResult(Value):
     """Confirmed: passed on base twice, failed with the patch twice."""
     flaky: tuple[str, ...] = ()
     """Set aside: repetition contradicted the first run."""
+
+
+def demands_of(candidate: Candidate, task: Task, targets: Sequence[str]) -> tuple[str, ...]:
+    """Targets that a candidate must pass: all that the task names; where it names none, those that the candidate claims to repair.
+
+    Failing tests that nobody named may have nothing to do with each other, or with the issue. A candidate that claims nothing has
+    to pass them all where there is no issue that it could be about instead.
+    """
+    if task.failing_tests:
+        return tuple(targets)
+    claimed = tuple(test for test in targets if test in candidate.repairs)
+    return claimed if claimed or task.issue is not None else tuple(targets)
 
 
 def judge_patch(bench: Bench, patch: Patch, *, base: SuiteReport, targets: Sequence[str]) -> GateResult:
@@ -43,26 +58,22 @@ def judge_patch(bench: Bench, patch: Patch, *, base: SuiteReport, targets: Seque
             met = set(compare(base, shown).fixed)
             unmet = [test for test in targets if test not in met]
             if unmet or shown.status != "ran":
-                return GateResult(passed=False, reason=_unmet(unmet, shown), targets=shown)
+                return GateResult(passed=False, reason=_unmet(unmet, shown), demands=tuple(targets), targets=shown)
         if base.status != "ran":
-            return GateResult(
-                passed=True, reason="passes the target tests; the whole suite cannot be run on base", targets=shown
-            )
+            reason = "passes the target tests; the whole suite cannot be run on base"
+            return GateResult(passed=True, reason=reason, demands=tuple(targets), targets=shown)
         suite = bench.run(patch)
     except PatchRejected as rejected:
         return GateResult(passed=False, reason=f"does not apply: {rejected}")
-    return _against_base(bench, patch, base, shown, suite)
+    verdict = _against_base(bench, patch, base, suite)
+    return verdict.model_copy(update={"demands": tuple(targets), "targets": shown})
 
 
-def _against_base(
-    bench: Bench, patch: Patch, base: SuiteReport, shown: SuiteReport | None, suite: SuiteReport
-) -> GateResult:
+def _against_base(bench: Bench, patch: Patch, base: SuiteReport, suite: SuiteReport) -> GateResult:
     """Compare whole runs and repeat what would count as a regression."""
 
     def verdict(passed: bool, reason: str, regressions: Sequence[str] = (), flaky: Sequence[str] = ()) -> GateResult:
-        return GateResult(
-            passed=passed, reason=reason, targets=shown, suite=suite, regressions=tuple(regressions), flaky=tuple(flaky)
-        )
+        return GateResult(passed=passed, reason=reason, suite=suite, regressions=tuple(regressions), flaky=tuple(flaky))
 
     if suite.status != "ran":
         return verdict(False, f"with it the suite ends as {suite.status.replace('_', ' ')}, on base it runs")

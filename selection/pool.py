@@ -1,6 +1,6 @@
 """Candidates -> pool: what cannot be right is dropped with its reason, what is one change becomes one cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.values import Candidate
@@ -15,14 +15,19 @@ class Pool:
     """What is left to choose between."""
 
     clusters: tuple[Cluster, ...]
-    """Ordered by size, then votes, then the proposer's own order, then id of the leader."""
+    """Ordered by the leader's demands (more first), then size, votes, the proposer's own order, and the leader's id."""
     candidates: dict[str, Candidate]
     """Those in clusters, by id."""
     dropped: tuple[Dropped, ...]
 
 
-def build_pool(candidates: Sequence[Candidate], base: BaseTree) -> Pool:
+def build_pool(candidates: Sequence[Candidate], base: BaseTree, demands: Callable[[Candidate], int]) -> Pool:
     """Apply every candidate on a clean copy and cluster by normalised syntax tree.
+
+    Args:
+        candidates: in any order.
+        base: the base commit's files.
+        demands: how many targets a candidate has to pass.
 
     The voting of CodeMonkeys and Agentless counts equal text; here two patches are equal when their changed functions are,
     so that comments, formatting and the shape of the diff split no votes.
@@ -41,7 +46,7 @@ def build_pool(candidates: Sequence[Candidate], base: BaseTree) -> Pool:
     for identifier, form in forms.items():
         groups.setdefault(form.digest, []).append(identifier)
     clusters = [_cluster(members, kept, forms) for members in groups.values()]
-    clusters.sort(key=lambda c: (c.size, -_votes(c, kept), kept[c.leader].order, c.leader))
+    clusters.sort(key=lambda c: (-demands(kept[c.leader]), c.size, -_votes(c, kept), kept[c.leader].order, c.leader))
     return Pool(clusters=tuple(clusters), candidates=kept, dropped=tuple(dropped))
 
 

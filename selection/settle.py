@@ -11,8 +11,8 @@ from pydantic import Field
 from sandbox.values import Value
 
 _AGREE = 3
-_FIRST = 4
-"""Three of the first four tries making the same change is agreement."""
+_SHARE = 0.75
+"""Three of the first four tries making the same change is agreement: so many, and that share."""
 
 
 class Belief(Value):
@@ -58,5 +58,5 @@ def is_settled(*, chosen: int | None, votes: Sequence[int], rejected: int, judge
     """
     if chosen is None:
         return worth(rejected, WITH_TARGETS if judged_by_targets else WITHOUT_TARGETS) < 0
-    agreed = chosen >= _AGREE and 2 * chosen > sum(votes) * _FIRST / (_FIRST + 1)
+    agreed = chosen >= _AGREE and chosen >= _SHARE * sum(votes)
     return judged_by_targets or agreed

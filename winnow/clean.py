@@ -3,7 +3,10 @@
 import shutil
 from pathlib import Path
 
+from sandbox.engine.labels import IMAGE
+from sandbox.errors import SandboxError
 from sandbox.reaper import sweep
+from winnow.deliver import tidy
 from winnow.errors import RunUnusable
 from winnow.settings import load
 from winnow.store import RunDir, Store
@@ -15,12 +18,15 @@ def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) ->
     Args:
         state_dir: where runs are kept.
         runs: also delete every run that nobody works on, finished or not.
-        environments: also delete built environments and images; the next run builds them anew.
+        environments: also delete built environments and Docker images; the next run builds them anew. Images that a container uses stay,
+            and are named.
     """
     settings = load({}, repository=None)
     removed = sweep(url=settings.sandbox.docker_host)
     store = Store(state_dir)
     doomed = [RunDir(path) for path in store.halves()] + (store.all() if runs else [])
+    for run in store.all():
+        removed += [f"file {file}" for file in tidy(run)]
     for run in doomed:
         try:
             store.remove(run)
@@ -32,4 +38,16 @@ def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) ->
         if cache.is_dir():
             removed.append(f"environments in {cache}")
         shutil.rmtree(cache, ignore_errors=True)
+        removed += clear_images(settings.sandbox.docker_host, IMAGE)
     return removed
+
+
+def clear_images(url: str | None, label: str) -> list[str]:
+    """Remove Docker images of ours that carry a label, and say what became of them, one line each; nothing without a daemon."""
+    from sandbox.engine.images import DockerImages  # noqa: PLC0415  (the Docker library is slow to import)
+
+    try:
+        removed, used = DockerImages(url=url).clear(label)
+    except SandboxError as error:
+        return [f"Docker images stay: {error}"] if url else []
+    return [*(f"image {name}" for name in removed), *(f"image {name} stays: a container uses it" for name in used)]

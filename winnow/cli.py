@@ -296,7 +296,9 @@ def clean(
         if as_json:
             _print_json({"removed": removed})
         else:
-            Console().print("\n".join(removed) or "nothing was left behind", highlight=False, markup=False)
+            Console().print(
+                "\n".join(removed) or "nothing was left behind", highlight=False, markup=False, soft_wrap=True
+            )
 
 
 @app.command()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from agent.models.journaled import usage_of
 from agent.values import Brief, Candidate, Trajectory
 from envs.patches import paths
+from envs.suite import BAD, compare
 from envs.values import Outcome, SuiteReport
 from sandbox.errors import WinnowError
 from selection.gate import GateResult
@@ -22,6 +23,12 @@ from winnow.store import Status, read_lines
 
 _MANY_RIVALS = 5
 """So many distinct changes that pass the same tests mean that the tests say little (specification of the repairer, section 10)."""
+
+_FLAGS = {
+    "deletes-behaviour": "it passes by doing less than before",
+    "part": "it repairs only a part of the failing tests that seem to have one cause",
+}
+"""What a proposer's flags mean to a reader."""
 
 
 def conclude(context: RunContext, status: Status) -> FixResult:
@@ -51,13 +58,13 @@ def conclude(context: RunContext, status: Status) -> FixResult:
         before=counts(brief.base_report),
         targets=brief.targets,
     )
-    return _with_patch(result, chosen, gate) if chosen else result
+    return _with_patch(result, chosen, gate[chosen.id], brief) if chosen else result
 
 
-def _with_patch(result: FixResult, chosen: Candidate, gate: dict[str, GateResult]) -> FixResult:
+def _with_patch(result: FixResult, chosen: Candidate, gate: GateResult, brief: Brief) -> FixResult:
     """The result once there is a patch."""
-    suite = gate[chosen.id].suite
-    unsure = result.contest.distinct > _MANY_RIVALS or bool(chosen.claims.get("flags"))
+    suite = gate.suite
+    doubts = _doubts(result.contest.distinct, chosen.claims.get("flags", "").split(","))
     return FixResult.model_validate(
         {
             **dict(result),
@@ -67,10 +74,27 @@ def _with_patch(result: FixResult, chosen: Candidate, gate: dict[str, GateResult
             "patch": chosen.patch.diff,
             "files": paths(chosen.patch),
             "summary": chosen.summary,
+            "targets": gate.demands,
+            "still_failing": _still_failing(brief.base_report, gate),
             "after": counts(suite) if suite else None,
-            "confidence": "low" if unsure else "plausible",
+            "confidence": "low" if doubts else "plausible",
+            "caution": "; ".join(doubts) or "it passes the visible tests; whether it is right is for a reader to say",
         }
     )
+
+
+def _doubts(distinct: int, flags: Sequence[str]) -> list[str]:
+    """Particular reasons for doubt in a patch that passes."""
+    found = [text for flag, text in _FLAGS.items() if flag in flags]
+    if distinct > _MANY_RIVALS:
+        found.append(f"{distinct} different changes pass the same tests: they say little")
+    return found
+
+
+def _still_failing(base: SuiteReport, gate: GateResult) -> tuple[str, ...]:
+    """What failed on base and is not seen to pass with the patch."""
+    passing = {*gate.demands, *(compare(base, gate.suite).fixed if gate.suite else ())}
+    return tuple(test for test in base.having(*BAD) if test not in passing)
 
 
 def _why_none(settings: Settings, brief: Brief, selection: Selection, trajectories: Sequence[Trajectory]) -> str:
@@ -84,7 +108,7 @@ def _why_none(settings: Settings, brief: Brief, selection: Selection, trajectori
         return selection.reason
     reason = "; ".join(dict.fromkeys(t.detail for t in trajectories if t.detail)) or selection.reason
     if len(brief.targets) > 1 and not brief.task.failing_tests:
-        reason += f"; all {len(brief.targets)} failing tests had to pass: name those that belong to the bug with --failing-test"
+        reason += f"; {len(brief.targets)} tests fail: name those that belong to the bug with --failing-test"
     return reason
 
 

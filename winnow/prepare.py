@@ -10,7 +10,7 @@ from agent.values import Brief
 from envs.errors import SuiteUnusable
 from envs.images import ImageRequest, prepare_image
 from envs.snapshot import take_snapshot
-from envs.suite import find_suite, run_suite
+from envs.suite import BAD, find_suite, run_suite
 from envs.values import Image, Outcome, Snapshot, Suite, SuiteReport, Task
 from envs.workspace import Workspace, open_workspace
 from sandbox.errors import ImageUnavailable
@@ -19,7 +19,6 @@ from winnow.settings import Settings, caller
 from winnow.state import RunContext
 
 BRIEF = "brief.json"
-_BAD = (Outcome.FAILED, Outcome.ERROR)
 _ENVIRONMENTAL = re.compile(
     r"\b(gaierror|ConnectionError|ConnectionRefusedError|NewConnectionError|ModuleNotFoundError|Network is unreachable"
     r"|Temporary failure in name resolution|PermissionError|Operation not permitted)\b"
@@ -56,7 +55,7 @@ def prepare(context: RunContext) -> Brief:
         suite = suite.model_copy(update={"timeout_s": settings.suite.timeout_s})
         report("phase", {"name": "tests on base"})
         base_report, targets = _on_base(workspace, suite, task)
-    passed, failed = len(base_report.having(Outcome.PASSED)), len(base_report.having(*_BAD))
+    passed, failed = len(base_report.having(Outcome.PASSED)), len(base_report.having(*BAD))
     report("base", {"passed": passed, "failed": failed, "targets": len(targets)})
     messages = [base_report.messages.get(test, "") for test in targets]
     cues = find_cues([task.issue.text if task.issue else "", *messages])
@@ -129,11 +128,11 @@ def _on_base(workspace: Workspace, suite: Suite, task: Task) -> tuple[SuiteRepor
             + ("none were found" if base_report.status == "nothing_collected" else last_line(base_report)),
             hint="Say how with --test-command, or what to install with --setup.",
         )
-    failing = base_report.having(*_BAD)
+    failing = base_report.having(*BAD)
     if not failing:
         return base_report, ()
     again = run_suite(workspace.box, suite, failing)
-    steady = tuple(test for test in failing if again.outcomes.get(test) in _BAD)
+    steady = tuple(test for test in failing if again.outcomes.get(test) in BAD)
     own = tuple(test for test in steady if not _ENVIRONMENTAL.search(base_report.messages.get(test, "")))
     return base_report, own or steady
 
@@ -157,7 +156,7 @@ def _named_targets(
         raise SuiteUnusable(
             f"the named tests did not end within {suite.timeout_s:g} s", hint="Give more with --suite-timeout."
         )
-    targets = alone.having(*_BAD)
+    targets = alone.having(*BAD)
     if not targets:
         raise SuiteUnusable(
             f"{', '.join(named)} does not fail on the base commit",

@@ -54,13 +54,17 @@ class FixResult(Value):
     summary: str = ""
     """What the patch does, in the words of who made it."""
     targets: tuple[str, ...] = ()
-    """Tests that failed before and pass now."""
+    """Tests that failed before and pass with the patch; without one, those that were to be repaired."""
+    still_failing: tuple[str, ...] = ()
+    """Tests that failed before and that the patch does not make pass. It is not about them."""
     before: TestCounts | None = None
     after: TestCounts | None = None
     """The whole suite with the patch; None when it was not run."""
     contest: Contest
     confidence: Literal["none", "low", "plausible"] = "none"
-    """`low`: many distinct changes pass the same tests, so the tests say little. Passing visible tests is never called a fix."""
+    """`low`: there is a particular reason for doubt, which `caution` names. Passing visible tests is never called a fix."""
+    caution: str = ""
+    """What to know before trusting the patch; empty when there is none."""
     sandbox: str
     """Kind of machine that ran everything."""
     seconds: float

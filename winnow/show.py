@@ -54,19 +54,19 @@ def _facts(result: FixResult) -> Table:
     if result.targets:
         verb = "pass now" if result.patch else "fail"
         row("target tests", f"{', '.join(result.targets[:3])}{_more(result.targets)}: {verb}")
+    if result.patch and result.still_failing:
+        row(
+            "still failing",
+            f"{', '.join(result.still_failing[:3])}{_more(result.still_failing)}: the patch is not about them",
+        )
     if result.before:
         row("suite before", _counts(result.before))
     if result.after:
         row("suite after", _counts(result.after))
     row("rivals", _rivals(contest))
     row("why", result.reason)
-    if result.confidence == "low":
-        row(
-            "caution",
-            f"{contest.distinct} different changes pass the same tests: they say little. Read the patch before you trust it.",
-        )
-    elif result.patch:
-        row("caution", "it passes the visible tests; whether it is right is for a reader to say")
+    if result.caution:
+        row("caution", result.caution)
     row("spent", _spent(result))
     for label, value in result.delivered.items():
         row(label, value)

@@ -22,7 +22,7 @@ from sandbox.errors import WinnowError
 from sandbox.port import SandboxProvider
 from sandbox.reaper import sweep
 from winnow.crew import open_crew
-from winnow.deliver import deliver
+from winnow.deliver import deliver, tidy, under_way
 from winnow.errors import Interrupted, RunUnusable
 from winnow.graph import open_graph, run_to_end
 from winnow.machines import Machines
@@ -81,8 +81,15 @@ def start(settings: Settings, repository: Path, report: Report) -> FixResult:
     if settings.fix.issue is not None:
         github = GitHub(token=settings.github.token, api_url=settings.github.api_url)
         task_issue = read_issue(settings.fix.issue, repository=repository, stdin=sys.stdin, github=github)
+    if settings.fix.patch_out is not None:  # a resume may be called from elsewhere
+        out = settings.fix.model_copy(update={"patch_out": settings.fix.patch_out.absolute()})
+        settings = settings.model_copy(update={"fix": out})
     provider = provider_of(settings, settings.sandbox.kind)
-    run = Store(settings.run.state_dir).create()
+    store = Store(settings.run.state_dir)
+    for earlier in store.all():
+        if under_way(earlier):
+            tidy(earlier)
+    run = store.create()
     request = Request(
         repository=str(repository),
         task=Task(id=run.id, issue=task_issue, failing_tests=settings.fix.failing_tests),

@@ -9,6 +9,7 @@ runs/ID/
   trajectories/ID/  events.jsonl (the journal), trajectory.json when ended
   gate.jsonl        results of the gate as they come
   selection.json, patch.diff, result.json
+  apply.json        what is being done to the user's work tree; there only meanwhile, or after a kill
   timeline.jsonl    what happened when, for people and measurements
   scratch/          temporary files
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.proposer import Seat
-from agent.repair.search import Listener, run_search
+from agent.repair.search import Listener, read_edit, run_search
 from agent.repair.values import RepairEdit, RepairRequest, SearchResult, apply_edit
 from agent.values import Candidate, ExitReason, Trajectory, Usage
 from envs.workspace import Workspace
@@ -30,6 +30,8 @@ class _Progress:
 
     edits: list[RepairEdit] = field(default_factory=list)
     tried: int = 0
+    next: int = 0
+    """Place in the order of candidates from which on nothing is known."""
 
     def add(self, edit: RepairEdit) -> None:
         """Keep an edit once: a kill between an edit and the next progress makes the search report it again."""
@@ -42,6 +44,7 @@ class _Progress:
         past = cls()
         for event in seat.journal.past:
             past.tried = max(past.tried, int(event.get("tried", 0)))
+            past.next = max(past.next, int(event.get("next", 0)))
             if event["kind"] == "plausible":
                 past.add(RepairEdit.model_validate(event["edit"]))
         return past
@@ -91,13 +94,16 @@ class RepairProposer:
             workdir=workspace.box.workdir,
             suite=seat.brief.suite,
             failing=seat.brief.targets,
+            together=bool(seat.brief.task.failing_tests),
+            issue=issue.text if issue else "",
             tests=seat.brief.suite.paths,
             hint="\n".join(filter(None, (seat.brief.cues, issue.text if issue else ""))),
             seed=seat.seed,
             variant=seat.index,
             max_candidates=self._max_candidates,
-            max_plausible=max(1, self._max_plausible - len(progress.edits)),
-            skip=progress.tried,
+            max_plausible=self._max_plausible,
+            skip=progress.next,
+            known=tuple(edit.index for edit in progress.edits),
             cpu_s=self._cpu_limit_s,
             timeout_s=10 * self._cpu_limit_s,
         )
@@ -109,13 +115,14 @@ class RepairProposer:
         def listen(event: Mapping[str, Any]) -> None:
             kind = event["event"]
             if kind == "plausible":
-                edit = RepairEdit.model_validate({name: event.get(name) for name in RepairEdit.model_fields})
+                edit = read_edit(event)
                 seat.journal.append("plausible", edit=edit.model_dump(mode="json"))
                 progress.add(edit)
                 seat.report("plausible", {"seat": seat.id, "summary": _summary(edit)})
             elif kind == "progress":
                 progress.tried = before + _number(event, "tried")
-                seat.journal.append("progress", tried=progress.tried)
+                progress.next = max(progress.next, _number(event, "next"))
+                seat.journal.append("progress", tried=progress.tried, next=progress.next)
                 total = min(_number(event, "total"), self._max_candidates)
                 shown = {
                     "tried": progress.tried,
@@ -139,7 +146,7 @@ def _number(event: Mapping[str, Any], name: str) -> int:
 def _candidates(seat: Seat, workspace: Workspace, edits: Sequence[RepairEdit]) -> tuple[Candidate, ...]:
     """Each edit as the patch that it makes in the work tree, best first; an edit that does not fit its file is none."""
     made: list[Candidate] = []
-    ranked = sorted(edits, key=lambda edit: (-edit.score, edit.index))
+    ranked = sorted(edits, key=lambda edit: (-len(edit.repairs), -edit.score, edit.index))
     for edit in ranked:
         path = f"{workspace.box.workdir}/{edit.path}"
         try:
@@ -157,6 +164,7 @@ def _candidates(seat: Seat, workspace: Workspace, edits: Sequence[RepairEdit]) -
                 proposer="repair",
                 order=len(made),
                 summary=_summary(edit),
+                repairs=edit.repairs,
                 claims={
                     "operator": edit.operator,
                     "function": edit.function,

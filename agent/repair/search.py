@@ -67,12 +67,15 @@ def _as_json(request: RepairRequest, arguments: list[str]) -> bytes:
             "arguments": arguments,
             "failing": list(request.failing),
             "tests": list(request.tests),
+            "together": request.together,
+            "issue": request.issue[:200_000],
             "hint": request.hint[:200_000],
             "seed": request.seed,
             "variant": request.variant,
             "max_candidates": request.max_candidates,
             "max_plausible": request.max_plausible,
             "skip": request.skip,
+            "known": list(request.known),
             "cpu_s": request.cpu_s,
         }
     ).encode()
@@ -103,9 +106,7 @@ class _Reader:
             return
         if event["event"] == "plausible":
             try:
-                self._edits.append(
-                    RepairEdit.model_validate({name: event.get(name) for name in RepairEdit.model_fields})
-                )
+                self._edits.append(read_edit(event))
             except ValidationError:
                 return
         self._last[event["event"]] = event
@@ -129,6 +130,11 @@ class _Reader:
                 "cpu_seconds": max(cpu_seconds, 0.0),
             }
         )
+
+
+def read_edit(event: Mapping[str, object]) -> RepairEdit:
+    """The edit of a `plausible` event. Raises ValidationError when it is none."""
+    return RepairEdit.model_validate({name: event[name] for name in RepairEdit.model_fields if name in event})
 
 
 def _count(value: object) -> int:

@@ -19,6 +19,10 @@ class RepairRequest(Value):
     """Tests that fail on base and should pass; a file, class or function stands for the tests in it."""
     tests: tuple[str, ...] = ()
     """Test files or folders (dotted names for unittest) to look at; empty: all that the runner finds."""
+    together: bool = True
+    """All of `failing` should pass; else those of them that seem to have one cause, whichever that is."""
+    issue: str = ""
+    """When not `together`: failing tests that share words with it are taken first."""
     hint: str = ""
     """Issue text or traceback, for names."""
     seed: int = 0
@@ -29,7 +33,9 @@ class RepairRequest(Value):
     max_plausible: int = Field(default=10, ge=1)
     """The search ends when it has this many."""
     skip: int = Field(default=0, ge=0)
-    """Candidates at the front that an earlier search has evaluated: `index + 1` of the last one that is known."""
+    """Candidates at the front that an earlier search has evaluated: `next` of its last progress."""
+    known: tuple[int, ...] = ()
+    """Indices of edits that it found plausible: they count for `max_plausible`, and are not reported again."""
     cpu_s: float = Field(default=0.0, ge=0)
     """CPU seconds as a last resort, which breaks repeatability. 0 is no limit."""
     timeout_s: float = Field(default=1800.0, gt=0)
@@ -55,8 +61,10 @@ class RepairEdit(Value):
     """Place in the order of candidates, from 0."""
     score: float
     """The engine's belief; only good for comparing edits of one search, higher is better."""
+    repairs: tuple[str, ...] = ()
+    """Those of the request's failing tests that pass with it."""
     flags: tuple[str, ...] = ()
-    """`deletes-behaviour`: it can pass tests by doing less."""
+    """`deletes-behaviour`: it can pass tests by doing less. `part`: tests that seem to fail for the same cause still fail."""
 
 
 class SearchResult(Value):

@@ -51,6 +51,9 @@ class Checks:
         self._brief = brief
         self._limits = limits
         self._fresh = fresh
+        # Failing tests that nobody named need not belong to the issue.
+        task = brief.task
+        self._required = brief.targets if task.failing_tests or task.issue is None else ()
         self._on_base: dict[Probe, ProbeResult] = {}
 
     def on_base(self, probe: Probe) -> ProbeResult:
@@ -85,7 +88,7 @@ class Checks:
         verdicts = {"probe_before": before.verdict if before else None, "probe_after": after.verdict if after else None}
         tests = self._tests_for(patch)
         if tests is None:
-            return Check(patch, Evidence(unmet=self._brief.targets).model_copy(update=verdicts), before, after)
+            return Check(patch, Evidence(unmet=self._required).model_copy(update=verdicts), before, after)
         report = run_suite(self._workspace.box, self._brief.suite, tests, timeout_s=self._limits.check_s)
         evidence = self._evidence(report, tests).model_copy(update=verdicts)
         return Check(patch, evidence, before, after, report)
@@ -124,7 +127,7 @@ class Checks:
         problem = "" if report.status == "ran" else f"the tests end as {report.status.replace('_', ' ')}"
         return Evidence(
             fixed=compared.fixed,
-            unmet=tuple(test for test in self._brief.targets if test not in compared.fixed),
+            unmet=tuple(test for test in self._required if test not in compared.fixed),
             regressions=(*compared.regressions, *(missing if not problem else ())),
             checked=len(report.outcomes),
             problem=problem,

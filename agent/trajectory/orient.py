@@ -54,7 +54,13 @@ def _tests(brief: Brief) -> str:
         shown.append(f"- and {len(brief.targets) - _TARGETS} more")
     message = base.messages.get(brief.targets[0], "")[-_MESSAGE_CHARS:]
     said = f"\n\nThe first of them says:\n```\n{message.strip()}\n```" if message.strip() else ""
-    return f"{how}\nThese tests fail now and have to pass:\n" + "\n".join(shown) + said
+    named = brief.task.failing_tests or brief.task.issue is None
+    which = (
+        "These tests fail now and have to pass"
+        if named
+        else "These tests fail now; those that belong to the issue have to pass"
+    )
+    return f"{how}\n{which}:\n" + "\n".join(shown) + said
 
 
 def _context(context: Context) -> str:

@@ -107,6 +107,7 @@ def _candidate(effort: Effort, best: Check) -> Candidate:
         proposer=effort.assignment.model,
         summary=effort.summary.splitlines()[0][:200] if effort.summary else "",
         claims=claims,
+        repairs=tuple(test for test in effort.seat.brief.targets if test in evidence.fixed),
     )
 
 

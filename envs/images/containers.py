@@ -17,6 +17,7 @@ from envs.images.recipe import Recipe
 from envs.images.request import ImageRequest
 from envs.images.tree import Tree
 from envs.values import Image, Snapshot
+from sandbox.engine.labels import IMAGE
 from sandbox.errors import BuildFailed
 from sandbox.port import Sandbox, SandboxProvider
 from sandbox.values import SandboxSpec
@@ -27,7 +28,6 @@ KEPT = "/opt/winnow"
 UNTRACKED = f"{KEPT}/untracked.tar"
 ANSWER = f"{KEPT}/answer.json"
 EXTRAS_BYTES = 1 << 30
-LABEL = "winnow.image"
 REPOSITORY = "winnow/image"
 OWN_DOCKERFILE = "Dockerfile"
 OFFICIAL = ((3, 12), (3, 13), (3, 11), (3, 10), (3, 9), (3, 14), (3, 8))
@@ -128,7 +128,7 @@ class Containers:
 
         with io.BytesIO() as context:
             members = {
-                "Dockerfile": _dockerfile(base, env),
+                "Dockerfile": _dockerfile(base, env, digest),
                 "plan.json": json.dumps(plan).encode(),
                 "install.py": script(),
                 **files,
@@ -136,7 +136,7 @@ class Containers:
             _pack(context, members, Path(self.snapshot.archive))
             try:
                 self.images.build(
-                    context, tag=tag, labels={LABEL: digest}, network_mode=self.network(), build_args=env, log=take
+                    context, tag=tag, labels={IMAGE: digest}, network_mode=self.network(), build_args=env, log=take
                 )
             except BuildFailed as error:
                 said = next((line for line in reversed(printed) if line.startswith('{"error"')), None)
@@ -216,7 +216,7 @@ class Containers:
             with Path(self.snapshot.archive).open("rb") as context:
                 try:
                     self.images.build(
-                        context, tag=tag, labels={LABEL: "dockerfile"}, network_mode=self.network(), log=self.log
+                        context, tag=tag, labels={IMAGE: "dockerfile"}, network_mode=self.network(), log=self.log
                     )
                 except BuildFailed as error:
                     raise ImageBuildFailed(
@@ -270,10 +270,12 @@ class Containers:
             yield box
 
 
-def _dockerfile(base: str, env: dict[str, str]) -> bytes:
+def _dockerfile(base: str, env: dict[str, str], digest: str) -> bytes:
     """Return the recipe of the image. The variables are arguments: they do not stay in the environment of what runs later."""
     lines = [
         f"FROM {base}",
+        # First, so that what a killed build leaves carries it too.
+        f"LABEL {IMAGE}={digest}",
         "USER root",
         *(f"ARG {name}" for name in env),
         f"COPY . {KEPT}/",

@@ -1,13 +1,15 @@
 """Docker images: looked up, pulled, built and removed."""
 
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import docker
-from docker.errors import ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.utils import parse_repository_tag
 
 from sandbox.engine.client import connected
@@ -17,6 +19,8 @@ from sandbox.values import Value
 
 TAIL = 200
 """Lines of the builder's output that a `BuildFailed` keeps."""
+OURS = "winnow/"
+"""Names of images that Winnow built begin so."""
 BUILD_PATIENCE = 3600
 """Seconds that a build may be silent."""
 
@@ -111,13 +115,16 @@ class DockerImages:
                 decode=True,
             )
             tail: deque[str] = deque(maxlen=TAIL)
+            layers = _Layers()
 
             def keep(line: str) -> None:
                 tail.append(line)
+                layers.see(line)
                 if log:
                     log(line)
 
             if problem := _follow(events, keep):
+                _discard(api, layers.made)
                 raise BuildFailed(f"building {tag} failed: {problem}", log="\n".join(tail))
             built: str = api.inspect_image(tag)["Id"]  # type: ignore[no-untyped-call]
             return built
@@ -129,6 +136,33 @@ class DockerImages:
                 api.remove_image(ref)
             except ImageNotFound:
                 return
+
+    def clear(self, label: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Remove the images that Winnow built, those without a name too; return what was removed and what is in use.
+
+        An image that also has a name of somebody else's, or that somebody built on ours, is theirs: of the former only our name goes.
+
+        Args:
+            label: of the images, `key` or `key=value`.
+        """
+        removed: list[str] = []
+        used: list[str] = []
+        images = self.list(label)
+        with connected(self._url) as api, translated("remove images"):
+            for image in images:
+                for name in image.tags or (image.id,):
+                    if image.tags and not name.startswith(OURS):
+                        continue
+                    try:
+                        api.remove_image(name)
+                        removed.append(name)
+                    except ImageNotFound:
+                        continue
+                    except APIError as error:
+                        if error.status_code != _CONFLICT:
+                            raise
+                        used.append(name)
+        return tuple(removed), tuple(used)
 
     def list(self, label: str) -> tuple[Image, ...]:
         """Return the images that carry a label, `key` or `key=value`, newest first."""
@@ -145,6 +179,33 @@ class DockerImages:
             for entry in found
         ]
         return tuple(sorted(images, key=lambda image: -image.created))
+
+
+_CONFLICT = 409
+
+
+class _Layers:
+    """Reads from a builder's output which intermediate images it made: not those that it found, as bases and in its cache."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self._found = False
+
+    def see(self, line: str) -> None:
+        """Take the next line."""
+        if re.match(r"Step \d+/\d+ : FROM ", line) or line == " ---> Using cache":
+            self._found = True
+        elif made := re.fullmatch(r" ---> ([0-9a-f]{12})", line):
+            if not self._found:
+                self.made.append(made[1])
+            self._found = False
+
+
+def _discard(api: docker.APIClient, images: Sequence[str]) -> None:
+    """Remove what a failed build made, as far as nobody uses it; nothing else goes with it."""
+    for image in reversed(images):
+        with suppress(APIError):
+            api.remove_image(image, noprune=True)
 
 
 def ensure(api: docker.APIClient, ref: str, *, pull: bool) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 import os
+import signal
 import stat
+import subprocess
+import sys
 
 import pytest
 
-from envs.delivery import apply_to_work_tree, commit_on_branch, write_patch
+from envs.delivery import apply_to_work_tree, commit_on_branch, forget_patch, tidy_up, write_patch
 from envs.errors import PatchRejected, RepositoryUnusable, Undeliverable
 from envs.patches import BaseTree, clean, make_patch
 from envs.snapshot import take_snapshot
@@ -43,6 +46,92 @@ def renamed_and_linked(old, new, target):
     rename = f"diff --git a/{old} b/{new}\nold mode 100644\nnew mode 100755\nsimilarity index 100%\nrename from {old}\nrename to {new}\n"
     link = "diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n"
     return Patch(diff=f"{rename}{link}+{target}\n\\ No newline at end of file\n")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from envs.delivery import apply_to_work_tree
+from envs.values import Patch
+
+top, note, patch, left = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+
+def hook(event, words):
+    global left
+    if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.symlink") and any(str(word).startswith(top + "/") for word in words):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+apply_to_work_tree(Path(top), Patch(diff=patch.read_text()), note=note)
+"""
+"""Dies just before its n-th operation on a file of the checkout."""
+
+
+class TestApplyKilled:
+    FILES = {"a.py": b"x = 2\n", "pkg/b.py": None, "new/deep.py": b"1\n", "run.sh": b"#!/bin/bash\n"}  # noqa: RUF012
+
+    def kill(self, repo, patch, tmp_path, moment):
+        """False when it was through before that moment."""
+        (tmp_path / "patch").write_text(patch.diff)
+        words = [sys.executable, "-c", KILLED, repo.top, tmp_path / "note", tmp_path / "patch", str(moment)]
+        done = subprocess.run(words, check=False, capture_output=True, text=True)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done.returncode != 0
+
+    def test_a_second_call_finishes_and_clears_away(self, make_repo, patch_for, tmp_path):
+        moments = 0
+        for moment in range(1, 100):
+            repo = make_repo(f"repo{moment}")
+            repo.commit({"run.sh": "#!/bin/sh\n", "kept.py": "k\n"})
+            (repo.top / "run.sh").chmod(0o750)
+            patch = patch_for(repo, self.FILES)
+            killed = self.kill(repo, patch, tmp_path, moment)
+            if killed and (tmp_path / "note").exists():
+                assert apply_to_work_tree(repo.top, patch, note=tmp_path / "note") == tuple(sorted(self.FILES))
+                moments += 1
+            elif killed:
+                assert (repo.top / "a.py").read_bytes() == b"x = 1\n"
+                continue
+            (tmp_path / "note").unlink()
+            assert {name: (repo.top / name).read_bytes() for name in ("a.py", "new/deep.py", "run.sh", "kept.py")} == {
+                "a.py": b"x = 2\n",
+                "new/deep.py": b"1\n",
+                "run.sh": b"#!/bin/bash\n",
+                "kept.py": b"k\n",
+            }
+            assert not (repo.top / "pkg").exists()
+            assert stat.S_IMODE((repo.top / "run.sh").stat().st_mode) == 0o750
+            assert not list(repo.top.rglob(".*.winnow"))
+            if not killed:
+                break
+        assert moments > 5
+
+    def test_what_it_left_beside_files_is_cleared_away_alone(self, repo, patch_for, tmp_path):
+        repo.write({".a.py.1234.winnow": "somebody else's"})
+        patch = patch_for(repo, self.FILES)
+        moment = next(
+            n
+            for n in range(1, 100)
+            if self.kill(repo, patch, tmp_path, n) and len(list(repo.top.rglob(".*.winnow"))) > 1
+        )
+        assert moment
+        left = {str(file) for file in repo.top.rglob(".*.winnow")} - {str(repo.top / ".a.py.1234.winnow")}
+        assert set(tidy_up(tmp_path / "note")) == left
+        assert [file.name for file in repo.top.rglob(".*.winnow")] == [".a.py.1234.winnow"]
+        assert tidy_up(tmp_path / "note") == []
+        apply_to_work_tree(repo.top, patch, note=tmp_path / "note")
+        assert (repo.top / "a.py").read_text() == "x = 2\n"
+
+    def test_what_the_user_changed_meanwhile_is_kept(self, repo, patch_for, tmp_path):
+        patch = patch_for(repo, self.FILES)
+        assert self.kill(repo, patch, tmp_path, 8)
+        assert (tmp_path / "note").exists()
+        (repo.top / "a.py").write_text("mine\n")
+        said = refused(Undeliverable, lambda: apply_to_work_tree(repo.top, patch, note=tmp_path / "note"))
+        assert "a.py is not as it was" in said
+        assert (repo.top / "a.py").read_text() == "mine\n"
 
 
 class TestApply:
@@ -201,6 +290,18 @@ class TestBranch:
             "28\n", "twenty-eight\n"
         )
 
+    def test_a_branch_of_its_own_is_left_as_it_is(self, repo, patch_for):
+        """As after a kill between the branch and the note of it."""
+        patch = patch_for(repo, {"a.py": b"x = 2\n"})
+        commit = commit_on_branch(repo.top, patch, "fix", "Say x\n\nRun 1")
+        repo.commit({"other.py": "1\n"})
+        assert commit_on_branch(repo.top, patch, "fix", "Say x\n\nRun 1") == commit
+        refused(Undeliverable, commit_on_branch, repo.top, patch, "fix", "Say x\n\nRun 2")
+        other = patch_for(repo, {"a.py": b"x = 3\n"})
+        refused(Undeliverable, commit_on_branch, repo.top, other, "fix", "Say x\n\nRun 1")
+        repo.git("branch", "-f", "fix", "HEAD")
+        refused(Undeliverable, commit_on_branch, repo.top, patch, "fix", "Say x\n\nRun 1")
+
     def test_without_an_identity_winnow_signs(self, repo, patch_for):
         commit = commit_on_branch(repo.top, patch_for(repo, {"a.py": b"x = 2\n"}), "fix", "Fix")
         assert repo.git("log", "-1", "--format=%an", commit).decode().strip() == "Winnow"
@@ -305,6 +406,14 @@ class TestWrite:
         assert target.read_text() == ""
         assert stat.S_IMODE(target.stat().st_mode) == 0o600
         assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out.diff"]
+
+    def test_what_a_killed_call_left_is_cleared_away(self, tmp_path):
+        (tmp_path / ".p.diff.run1.winnow").write_text("half")
+        (tmp_path / ".p.diff.run2.winnow").write_text("another's")
+        assert forget_patch(tmp_path / "p.diff", "run1") == [str(tmp_path / ".p.diff.run1.winnow")]
+        (tmp_path / ".p.diff.run1.winnow").write_text("half")
+        write_patch(tmp_path / "p.diff", Patch(diff="whole\n"), mark="run1")
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".p.diff.run2.winnow", "p.diff"]
 
     def test_a_pipe_is_written_to(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")

@@ -5,6 +5,7 @@ import json
 import subprocess
 import tarfile
 import time
+import uuid
 
 import pytest
 
@@ -24,6 +25,11 @@ def context(dockerfile: str) -> io.BytesIO:
         tar.addfile(info, io.BytesIO(dockerfile.encode()))
     buffer.seek(0)
     return buffer
+
+
+def dangling() -> set[str]:
+    listed = ["docker", "images", "-q", "--no-trunc", "--filter", "dangling=true"]
+    return set(subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split())
 
 
 def inspect(id_: str):
@@ -154,6 +160,63 @@ class TestImages:
         with pytest.raises(BuildFailed, match="returned a non-zero code: 3") as caught:
             DockerImages().build(context(recipe), tag="winnow-test-broken", network_mode="none")
         assert "the reason" in caught.value.log
+
+    def test_a_build_that_fails_leaves_nothing_of_its_own(self, docker_kind):
+        recipe = f"FROM {docker_kind.spec().image}\n"
+        cached = recipe + f"RUN echo {uuid.uuid4()} > /cached\n"
+        images, before = DockerImages(), dangling()
+        images.build(context(cached), tag="winnow-test-cached", network_mode="none")
+        try:
+            with pytest.raises(BuildFailed):
+                images.build(
+                    context(f"{cached}RUN echo {uuid.uuid4()} > /mine\nRUN exit 3\n"),
+                    tag="winnow-test-broken",
+                    network_mode="none",
+                )
+            assert images.exists("winnow-test-cached")
+        finally:
+            images.remove("winnow-test-cached")
+        assert dangling() <= before
+
+    def test_clearing_takes_what_is_ours_and_nobody_uses(self, docker_kind):
+        """Restricted to images of this test: the engine is shared."""
+        label = f"winnow.test.{uuid.uuid4().hex}"
+        images, base = DockerImages(), docker_kind.spec().image
+
+        def build(tag, text):
+            return images.build(
+                context(f"FROM {base}\nLABEL {label}=1\nRUN echo {text} > /x\n"), tag=tag, network_mode="none"
+            )
+
+        first, theirs, used = (f"winnow/test-{name}" for name in ("first", "second", "used"))
+        nameless = build(first, "one")
+        build(first, "two")  # takes the name away from the one before
+        build(theirs, "three")
+        subprocess.run(["docker", "tag", theirs, "somebody-elses:1"], check=True)
+        build(used, "four")
+        unlabelled = images.build(
+            context(f"FROM {base}\nRUN echo five {label} > /x\n"), tag="winnow/test-other", network_mode="none"
+        )
+        container = subprocess.run(["docker", "create", used, "true"], check=True, capture_output=True, text=True)
+        try:
+            removed, kept = images.clear(label)
+            assert set(removed) == {nameless, f"{first}:latest", f"{theirs}:latest"}
+            assert kept == (f"{used}:latest",)
+            assert [images.exists(name) for name in (nameless, first, theirs, "somebody-elses:1", used)] == [
+                False,
+                False,
+                False,
+                True,
+                True,
+            ]
+            assert images.find("winnow/test-other").id == unlabelled
+            subprocess.run(["docker", "rm", container.stdout.strip()], check=True, capture_output=True)
+            assert images.clear(label) == ((f"{used}:latest",), ())
+        finally:
+            subprocess.run(["docker", "rm", "-f", container.stdout.strip()], check=False, capture_output=True)
+            for name in ("somebody-elses:1", "winnow/test-other", first, theirs, used):
+                images.remove(name)
+        assert images.list(label) == ()
 
     def test_build_without_dockerfile(self, docker_kind):
         buffer = io.BytesIO()

@@ -60,9 +60,18 @@ def base(tmp_path: Path) -> BaseTree:
 def candidate(base: BaseTree) -> Callable[..., Candidate]:
     count = itertools.count()
 
-    def make(text: str, *, path: str = "m.py", trajectory: str = "a", order: int = 0) -> Candidate:
+    def make(
+        text: str, *, path: str = "m.py", trajectory: str = "a", order: int = 0, repairs: tuple[str, ...] = ()
+    ) -> Candidate:
         patch = make_patch(base, {path: text.encode()})
-        return Candidate(id=f"c{next(count)}", trajectory_id=trajectory, patch=patch, proposer="scripted", order=order)
+        return Candidate(
+            id=f"c{next(count)}",
+            trajectory_id=trajectory,
+            patch=patch,
+            proposer="scripted",
+            order=order,
+            repairs=repairs,
+        )
 
     return make
 
@@ -170,6 +179,46 @@ def test_what_changes_nothing_that_counts_is_dropped_with_its_reason(
 
 def test_no_candidates_is_an_abstention(base: BaseTree) -> None:
     assert choose(base, ScriptedBench({}), []).reason == "no candidate was proposed"
+
+
+SECOND = "test_m.py::test_second"
+TWO = {TARGET: Outcome.FAILED, SECOND: Outcome.FAILED, OTHER: Outcome.PASSED}
+ONE_PASSES = {TARGET: Outcome.PASSED, SECOND: Outcome.FAILED, OTHER: Outcome.PASSED}
+BOTH_PASS = {TARGET: Outcome.PASSED, SECOND: Outcome.PASSED, OTHER: Outcome.PASSED}
+
+
+def of_two(base: BaseTree, bench: ScriptedBench, candidates: Sequence[Candidate], task: Task = TASK) -> Selection:
+    selector = FirstSelector(base, bench, base_report=report(TWO), targets=[TARGET, SECOND])
+    return selector.select(task, candidates)
+
+
+def test_of_unnamed_targets_a_candidate_must_pass_what_it_claims(
+    base: BaseTree, candidate: Callable[..., Candidate]
+) -> None:
+    bench = ScriptedBench({"x + 1": [ONE_PASSES]})
+    part = candidate(SMALL, repairs=(TARGET,))
+    assert of_two(base, bench, [part]).chosen == part.id
+    assert bench.runs[0][1] == (TARGET,)
+
+
+@pytest.mark.parametrize("claim", [(), (TARGET, SECOND), (SECOND,), ("test_m.py::test_other_than_targets",)])
+def test_a_claim_that_is_not_true_falls(
+    base: BaseTree, candidate: Callable[..., Candidate], claim: tuple[str, ...]
+) -> None:
+    selection = of_two(base, ScriptedBench({"x + 1": [ONE_PASSES]}), [candidate(SMALL, repairs=claim)])
+    assert selection.verdict == "abstained"
+
+
+def test_named_targets_must_all_pass_whatever_is_claimed(base: BaseTree, candidate: Callable[..., Candidate]) -> None:
+    bench = ScriptedBench({"x + 1": [ONE_PASSES]})
+    named = Task(id="t", failing_tests=(TARGET, SECOND))
+    assert of_two(base, bench, [candidate(SMALL, repairs=(TARGET,))], named).verdict == "abstained"
+
+
+def test_what_repairs_more_goes_before_what_is_smaller(base: BaseTree, candidate: Callable[..., Candidate]) -> None:
+    bench = ScriptedBench({"+    y = x + 1\n": [ONE_PASSES], "len(str": [BOTH_PASS]})
+    small, large = candidate(SMALL, repairs=(TARGET,)), candidate(LARGE, repairs=(TARGET, SECOND))
+    assert of_two(base, bench, [small, large]).chosen == large.id
 
 
 def test_the_order_of_candidates_never_matters(base: BaseTree, candidate: Callable[..., Candidate]) -> None:

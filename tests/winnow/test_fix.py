@@ -131,6 +131,29 @@ def test_nothing_plausible_says_why_and_has_its_own_code(winnow: Winnow, shop: P
     assert "200" in done.stdout
 
 
+def test_a_failing_test_that_has_nothing_to_do_with_it_blocks_nothing(winnow: Winnow, shop: Path, git: Git) -> None:
+    """As when a new Python breaks one test of a release."""
+    (shop / "tests/test_platform.py").write_text(
+        "import sys\n\nfrom shop.prices import cheapest\n\n\n"
+        "def test_platform():\n    assert (cheapest([1]), sys.version_info) < (1, (3,))\n"
+    )
+    (shop / "tests/test_old.py").write_text("import a_module_that_was_taken_out_of_python\n")
+    done = winnow("fix", "-C", shop, "--branch", "winnow/total")
+    assert done.returncode == 0, done.stderr
+    assert "still failing" in done.stdout
+    result = result_of(winnow("show", "last", "--json"))
+    assert "+        result += discount(price, percent)" in str(result["patch"])
+    assert sorted(result["targets"]) == [  # type: ignore[call-overload]
+        "tests/test_prices.py::test_total",
+        "tests/test_prices.py::test_total_with_discount",
+    ]
+    assert sorted(result["still_failing"]) == ["tests/test_old.py", "tests/test_platform.py::test_platform"]  # type: ignore[call-overload]
+    message = git(shop, "log", "-1", "--format=%b", "winnow/total")
+    assert "still do:\n  tests/test_" in message
+    named = ["-t", FAILING, "-t", "tests/test_platform.py::test_platform"]
+    assert winnow("fix", "-C", shop, *named, "--max-candidates", "200").returncode == 10
+
+
 def test_no_failing_test_is_said_and_nothing_is_searched(winnow: Winnow, shop: Path) -> None:
     result_of(winnow("fix", "-C", shop, "--apply", "--json"))
     result = result_of(winnow("fix", "-C", shop, "--issue", "The shop should sell bread.", "--json"), code=10)

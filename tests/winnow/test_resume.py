@@ -152,6 +152,65 @@ def test_a_later_change_of_the_checkout_does_not_move_the_base(
     assert "-        result -= discount(price, percent)" in json.loads(done.stdout)["patch"]
 
 
+def forget_delivery(user: Path) -> Path:
+    """Puts the last run back to where it was before its delivery was written down; returns its folder."""
+    run = max((user / ".local/state/winnow/runs").iterdir())
+    result = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps({**result, "delivered": {}}))
+    return run
+
+
+def test_a_branch_that_was_made_before_the_kill_is_known_again(winnow: Winnow, shop: Path, user: Path) -> None:
+    first = json.loads(winnow("fix", "-C", shop, "-t", FAILING, "--branch", "repair", "--json").stdout)
+    run = forget_delivery(user)
+    again = winnow("resume", run.name, "--json")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert json.loads(again.stdout)["delivered"] == first["delivered"]
+
+
+def test_a_tree_that_was_changed_before_the_kill_is_known_again(
+    winnow: Winnow, shop: Path, user: Path, environments: Path, confined: str, digest: Callable[[Path], str]
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_BEFORE_SAVING, shop, FAILING],
+        env={**os.environ, "WINNOW_SANDBOX_KIND": confined, "WINNOW_RUN_CACHE_DIR": str(environments)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert "result += discount" in (shop / "shop/prices.py").read_text()
+    run = max((user / ".local/state/winnow/runs").iterdir())
+    assert json.loads((run / "result.json").read_text())["delivered"] == {}
+    mark = json.loads((run / "apply.json").read_text())["mark"]
+    (shop / "shop" / f".prices.py.{mark}.winnow").write_text("half of it")
+    before = digest(shop / "tests")
+    assert f"file {shop}/shop/.prices.py.{mark}.winnow" in winnow("clean").stdout
+    assert not list(shop.rglob("*.winnow"))
+    done = winnow("resume", run.name, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["delivered"] == {"applied": "shop/prices.py"}
+    assert not (run / "apply.json").exists()
+    assert digest(shop / "tests") == before
+
+
+KILLED_BEFORE_SAVING = """
+import os, signal, sys
+import winnow
+
+def hook(event, words):
+    if event == "open" and str(words[0]).endswith(".result.json." + str(os.getpid())) and hook.applied:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if event == "os.rename" and str(words[1]).endswith("shop/prices.py"):
+        hook.applied = True
+
+hook.applied = False
+sys.addaudithook(hook)
+winnow.fix(sys.argv[1], failing_tests=[sys.argv[2]], fix={"apply": True})
+"""
+"""Dies when it has changed the work tree and is about to say so."""
+
+
 @pytest.mark.docker
 @pytest.mark.slow
 def test_a_killed_run_leaves_no_container(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -22,6 +23,8 @@ CHECK = "--check"
 """First argument of the engine when it is to run named unittest tests in a process of its own."""
 _MAX_TESTS = 300
 _TIMEOUT_S = 120.0
+_STAMPS = itertools.count(1)
+"""Cached bytecode goes by size and second: no two edits of a process may share both."""
 
 
 class Confirmer:
@@ -44,7 +47,6 @@ class Confirmer:
         self._unsteady = list(baseline.unsteady)[:_MAX_TESTS]
         self._sure = False
         self._writes = baseline.writes
-        self._count = 0
         self._options = options
         self._arguments = request.arguments
         self._archive = os.path.abspath(archive)
@@ -55,9 +57,12 @@ class Confirmer:
 
     def confirms(self, source: Source, edit: Edit) -> bool:
         """True when every test passes with the edit in the file."""
-        if self._with(source, edit):
+        if self._with(source, edit, self._all()):
             return True
-        return not self._sure and self._doubt() and self._with(source, edit)
+        return not self._sure and self._doubt() and self._with(source, edit, self._all())
+
+    def _all(self) -> list[str]:
+        return [*self._failing, *self._passing, *self._unsteady]
 
     def _doubt(self) -> bool:
         """After the first refusal: keep the tests that pass in this way without any edit. True when that leaves some out."""
@@ -69,15 +74,20 @@ class Confirmer:
                 break
         return len(self._passing) + len(self._unsteady) < before
 
-    def _with(self, source: Source, edit: Edit) -> bool:
-        """Run the tests with the edit in the file; then put everything back."""
+    def repaired(self, source: Source, edit: Edit, tests: Sequence[str]) -> list[str]:
+        """Those of further failing tests that pass with the edit in the file."""
+        if not tests or self._with(source, edit, tests):
+            return list(tests)
+        return [test for test in tests if self._with(source, edit, [test])] if len(tests) > 1 else []
+
+    def _with(self, source: Source, edit: Edit, tests: Sequence[str]) -> bool:
+        """Run tests with the edit in the file; then put everything back."""
         before = os.stat(source.path)
         try:
             with open(source.path, "wb") as file:
                 file.write(edit.apply(source.text))
-            self._count += 1  # cached bytecode goes by size and second: no two edits may share both
-            os.utime(source.path, (before.st_atime, before.st_mtime + 2 * self._count))
-            return self._run([*self._failing, *self._passing, *self._unsteady])
+            os.utime(source.path, (before.st_atime, before.st_mtime + 2 * next(_STAMPS)))
+            return self._run(tests)
         finally:
             with open(source.path, "wb") as file:
                 file.write(source.text)
@@ -87,16 +97,16 @@ class Confirmer:
             if not self._cached:
                 shutil.rmtree(self._cache, ignore_errors=True)
 
-    def _command(self, tests: list[str]) -> list[str]:
+    def _command(self, tests: Sequence[str]) -> list[str]:
         if self._request.kind == "pytest":
             return [sys.executable, "-m", "pytest", *self._arguments, *self._options, "-x", *tests]
         # not every test that unittest finds can be named on its command line
         path = os.path.join(tempfile.gettempdir(), "check.json")
         with open(path, "w", encoding="utf-8") as file:
-            json.dump({"arguments": [*self._request.arguments, *self._request.tests], "tests": tests}, file)
+            json.dump({"arguments": [*self._request.arguments, *self._request.tests], "tests": list(tests)}, file)
         return [sys.executable, self._archive, CHECK, path]
 
-    def _run(self, tests: list[str]) -> bool:
+    def _run(self, tests: Sequence[str]) -> bool:
         """True when the runner, in a process of its own, finds nothing wrong with these tests."""
         if not tests:
             return True

@@ -53,6 +53,14 @@ class Judge:
             verdicts.append(status)
         return verdicts
 
+    def passes(self, swap: Swap, test: str) -> bool:
+        """True when one test, whichever it is, passes with the candidate; in a child of its own."""
+        factor, extra = _LARGE
+        limit = self._baseline.cpu.get(test, 0.05) * factor + extra
+        limits = Limits(cpu_s=limit, wall_s=_WALL_S[True] + limit)
+        (done,) = forked(1, lambda index: self._one(swap, [test], {test: limit}), lambda index: limits, batch=1)
+        return bool(done.payload == ["passed", ""])
+
     def _cost(self, test: str) -> float:
         return self._baseline.cpu.get(test, 0.05)
 

@@ -84,11 +84,11 @@ def _search(request: Request, events: Events, scratch: str) -> None:
             "done",
             reason=reason,
             detail=detail,
-            tried=search.tried,
+            tried=search.count.tried,
             cpu_s=round(cpu_seconds(), 3),
-            search_cpu_s=round(search.search_cpu_s, 3),
-            reloads=search.reloads,
-            reload_cpu_s=round(search.reload_cpu_s, 3),
+            search_cpu_s=round(search.count.search_cpu_s, 3),
+            reloads=search.count.reloads,
+            reload_cpu_s=round(search.count.reload_cpu_s, 3),
         )
         os._exit(_WELL)
 

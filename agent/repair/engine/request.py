@@ -24,6 +24,10 @@ class Request:
     """Test files or folders to look at; empty: all that the runner finds."""
     hint: str = ""
     """Issue text or traceback, for names."""
+    together: bool = True
+    """All failing tests must pass; else those that seem to have one cause, whichever that is."""
+    issue: str = ""
+    """When not `together`: failing tests that share words with it are taken first."""
     seed: int = 0
     variant: int = 0
     """Operator order: 0 is the measured one, others shuffle it around that, by this number."""
@@ -34,7 +38,9 @@ class Request:
     max_files: int = 150
     """Test files to collect, nearest first."""
     skip: int = 0
-    """Candidates at the front of the order that are known already and not evaluated again."""
+    """Candidates at the front of the order that an earlier search has evaluated."""
+    known: tuple[int, ...] = ()
+    """Those of them that it found plausible, by index: they count, and are not reported again."""
     cpu_s: float = 0.0
     """CPU seconds after which the search stops, wherever it is: a last resort that breaks repeatability. 0 is no limit."""
     batch: int = 50

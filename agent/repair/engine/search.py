@@ -3,50 +3,32 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import gc
-import itertools
 import os
 import re
 import warnings
-from typing import Iterable, Iterator, NamedTuple, Optional, Union
+from typing import Iterator, Union
 
-from . import module_level
-from .baseline import Baseline, Project
-from .candidates import BODY, DEFAULT, Candidate, Generator
-from .confirm import Confirmer
+from . import groups
+from .baseline import Baseline, Observation, Project
 from .context import constants
-from .evaluate import Judge
 from .forks import cpu_seconds
 from .ground import Hopeless, establish
+from .groups import Group, Plan
+from .hunt import RELOADS, Count, Hunt, Stop, Tools
 from .localize import Map, locate
 from .request import Events, Request
 from .runner import Runner
-from .score import Scorer
 from .state import StateGuard, Tree
-from .swap import LiveFunctions, Swap, Unit, body_swap, default_swap, identity
+from .swap import Unit
 
-_RETRIES = 16
-"""Candidates that ran out of time and are tried again with more, when nothing was found; a quarter of that when something was."""
-_ALONE = 500
-"""Candidates that get a process of their own when tests depend on what ran before and nothing was found otherwise."""
-_RELOADS = 500
-"""Candidates that need a module to be executed again, when nothing was found; a tenth of that when something was."""
-
-
-class Trial(NamedTuple):
-    """One candidate, ready to be tried; `order` is its place in the order of all."""
-
-    order: int
-    candidate: Candidate
-    swap: Swap
-
-
-class Stop(Exception):
-    """The search ends; the text is the reason."""
+_WHOLE = 2 / 3
+"""Share of the budget that goes to whole groups where there are parts to try after them."""
 
 
 class Search:
-    """Holds what the phases share. `run` goes through them and returns why it stopped."""
+    """Plans the hunts of one request. `run` goes through them and returns why it stopped."""
 
     def __init__(self, request: Request, events: Events, runner: Runner, archive: str) -> None:
         self._request = request
@@ -56,52 +38,75 @@ class Search:
         self._tree = Tree(self._project.workdir)
         self._guard = StateGuard(self._project.ours, self._project.workdir)
         self._archive = archive
-        self._seen: dict[object, set[object]] = {}
-        self.tried = 0
-        self.plausible = 0
-        self.search_cpu_s = 0.0
-        """Spent on compiling and first evaluation of candidates that are swapped in, slow ones included."""
-        self.reloads = 0
-        self.reload_cpu_s = 0.0
-        """The same for candidates that need a module to be executed again."""
+        self.count = Count()
 
     def run(self) -> str:
         """Search. Raises `Hopeless`."""
         baseline = establish(self._request, self._runner, self._project, self._guard, self._tree)
+        plan = self._plan(baseline)
         self._events.emit(
             "baseline",
             tests=len(baseline.passing),
             failing=[item.test for item in baseline.failing],
+            groups=[group.tests for group in plan.groups],
             dropped=baseline.dropped,
             alone=baseline.alone,
             cpu_s=round(cpu_seconds(), 3),
         )
-        found = self._locate(baseline)
-        self._generator = Generator(self._expected(baseline), self._request.seed, self._request.variant)
-        candidates = self._generator.generate(found.places)
-        self._live = LiveFunctions()
+        tools = Tools(
+            request=self._request,
+            events=self._events,
+            runner=self._runner,
+            guard=self._guard,
+            tree=self._tree,
+            archive=self._archive,
+            workdir=self._project.workdir,
+            count=self.count,
+        )
         gc.collect()
         gc.freeze()
-        self._judge = Judge(self._runner, baseline, self._guard, self._request.batch)
-        self._confirmer = Confirmer(
-            self._request,
-            self._tree,
-            baseline,
-            passing=self._judge.passing,
-            options=self._runner.options,
-            archive=self._archive,
-        )
-        self._scorer = Scorer(found)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # candidates compile with warnings of their own
             try:
-                self._stages(candidates, found, baseline)
+                return self._hunts(plan, baseline, tools)
             except Stop as stop:
                 return str(stop)
-        return "budget" if len(candidates) > self._request.max_candidates else "exhausted"
+
+    def _plan(self, baseline: Baseline) -> Plan:
+        if self._request.together:
+            return groups.together(baseline)
+        return groups.apart(
+            baseline, {test.partition("[")[0]: text for test, _, text in self._written(baseline)}, self._request.issue
+        )
+
+    def _hunts(self, plan: Plan, baseline: Baseline, tools: Tools) -> str:
+        """Group by group until one gave something; then parts of groups. What one leaves of its budget goes to the next."""
+        whole = self._request.max_candidates
+        left = int(whole * _WHOLE) if plan.parts else whole
+        unsearched, reason = True, "exhausted"
+        for stage in (plan.groups, plan.parts):
+            for place, group in enumerate(stage):
+                budget = max(1, left // (len(stage) - place))
+                own = _only(baseline, group)
+                try:
+                    found = self._locate(own)
+                except Hopeless:
+                    continue
+                unsearched = False
+                others = [item.test for item in baseline.failing if item.test not in group.tests]
+                hunt = Hunt(tools, group, baseline=own, others=others, found=found, expected=self._expected(own))
+                hunt.run(budget, RELOADS // len(stage) if stage is plan.groups else 0)
+                left -= hunt.taken
+                reason = "budget" if hunt.left_out else reason
+                if hunt.plausible:
+                    return reason
+            left += whole - int(whole * _WHOLE)
+        if unsearched:
+            raise Hopeless("no function that the failing tests run can be read")
+        return reason
 
     def _locate(self, baseline: Baseline) -> Map:
-        text = "\n".join(text for _, text in self._test_sources(baseline))
+        text = "\n".join(text for _, _, text in self._written(baseline))
         found = locate(baseline, self._request.hint, text)
         if not found.places:
             raise Hopeless("no function that the failing tests run can be read")
@@ -117,8 +122,8 @@ class Search:
         self._events.emit("located", functions=top, cpu_s=round(cpu_seconds(), 3))
         return found
 
-    def _test_sources(self, baseline: Baseline) -> Iterator[tuple[ast.AST, str]]:
-        """The functions of the failing tests, as trees and as text."""
+    def _written(self, baseline: Baseline) -> Iterator[tuple[str, ast.AST, str]]:
+        """The functions of the failing tests: the first test of each, as tree and as text."""
         seen: set[tuple[str, str]] = set()
         for item in baseline.failing:
             name = re.split(r"::|\.", item.test.partition("[")[0])[-1]
@@ -134,119 +139,25 @@ class Search:
                 continue
             for node in ast.walk(tree):
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
-                    yield node, ast.get_source_segment(text, node) or ""
+                    yield item.test, node, ast.get_source_segment(text, node) or ""
 
     def _expected(self, baseline: Baseline) -> list[Union[str, int, float]]:
         """Constants of the failing tests, at most 40, in order of appearance."""
         found: dict[Union[str, int, float], None] = {}
-        for node, _ in self._test_sources(baseline):
+        for _, node, _ in self._written(baseline):
             found.update(dict.fromkeys(constants(node)))
         return list(found)[:40]
 
     def _relative(self, unit: Unit) -> str:
         return os.path.relpath(unit.source.path, self._project.workdir)
 
-    def _stages(self, candidates: list[Candidate], found: Map, baseline: Baseline) -> None:
-        """Cheap candidates first, then what is left of them, then those that need a module to be executed again."""
-        early: list[Trial] = []
-        slow: list[Trial] = []
-        stream = self._trials(candidates, 0, self._request.max_candidates)
-        while batch := self._next(stream):
-            slow += self._evaluate(batch)
-            if baseline.alone and len(early) < _ALONE:
-                early += batch
-        if not self.plausible:
-            for batch in _chunks(early[:_ALONE]):
-                self._evaluate(batch, alone=True)
-        for trial in slow[: _RETRIES // 4 if self.plausible else _RETRIES]:
-            if self._judge.judge([trial.swap], large=True) == ["passed"]:
-                self._settle(trial)
-        count = _RELOADS // 10 if self.plausible else _RELOADS
-        reloads = self._generator.generate(module_level.places(found), reload=True)
-        stream = self._trials(reloads, self._request.max_candidates, count)
-        swapped = self.search_cpu_s
-        while batch := self._next(stream):
-            self.reloads += len(batch)
-            self._evaluate(batch, alone=True)
-            self.reload_cpu_s, self.search_cpu_s = self.reload_cpu_s + self.search_cpu_s - swapped, swapped
 
-    def _next(self, stream: Iterator[Trial]) -> list[Trial]:
-        started = cpu_seconds()
-        batch = list(itertools.islice(stream, self._request.batch))
-        self.search_cpu_s += cpu_seconds() - started
-        return batch
+def _only(baseline: Baseline, group: Group) -> Baseline:
+    """The baseline of one group: its failing tests, and the passing ones that run some of their code."""
+    failing = [item for item in baseline.failing if item.test in group.tests]
+    touched = {key for item in failing for key in item.lines}
 
-    def _evaluate(self, batch: list[Trial], alone: bool = False) -> list[Trial]:
-        """Try a batch, settle what passes, and return what ran out of time."""
-        started = cpu_seconds()
-        verdicts = self._judge.judge([trial.swap for trial in batch], alone=alone)
-        self.search_cpu_s += cpu_seconds() - started
-        self.tried += len(batch)
-        for trial, verdict in zip(batch, verdicts):
-            if verdict == "passed" and self._judge.judge([trial.swap], large=True) == ["passed"]:
-                self._settle(trial)
-        self._events.emit(
-            "progress", tried=self.tried, cpu_s=round(cpu_seconds(), 3), search_cpu_s=round(self.search_cpu_s, 3)
-        )
-        if self._request.cpu_s and cpu_seconds() > self._request.cpu_s:
-            raise Stop("cpu")
-        return [trial for trial, verdict in zip(batch, verdicts) if verdict == "timeout"]
+    def near(items: list[Observation]) -> list[Observation]:
+        return [item for item in items if touched & item.lines.keys()]
 
-    def _trials(self, candidates: Iterable[Candidate], first: int, count: int) -> Iterator[Trial]:
-        """Candidates that are Python, differ from the original and from each other, and can be swapped in."""
-        index = first
-        for candidate in candidates:
-            if index >= first + count:
-                return
-            swap = self._swap(candidate)
-            if swap is not None:
-                index += 1
-                if index > self._request.skip:
-                    yield Trial(index - 1, candidate, swap)
-
-    def _swap(self, candidate: Candidate) -> Optional[Swap]:
-        unit = candidate.unit
-        if candidate.how == DEFAULT:
-            return default_swap(self._live, unit, candidate.edit)
-        code = unit.compile(candidate.edit)
-        if code is None:
-            return None
-        whole = unit if candidate.how == BODY else unit.source
-        if whole not in self._seen:
-            original = unit.compile(None)
-            self._seen[whole] = {identity(original) if original is not None else None}
-        mark = identity(code)
-        if mark in self._seen[whole]:
-            return None
-        self._seen[whole].add(mark)
-        if candidate.how == BODY:
-            return body_swap(self._live, unit, code)
-        return module_level.ReloadSwap(unit.source.path, code)
-
-    def _settle(self, trial: Trial) -> None:
-        """Confirm in a cold process an edit that passed in a fork of its own, and report it."""
-        candidate, edit = trial.candidate, trial.candidate.edit
-        if not self._confirmer.confirms(candidate.unit.source, edit):
-            return
-        self.plausible += 1
-        self._events.emit(
-            "plausible",
-            path=self._relative(candidate.unit),
-            start=edit.start,
-            end=edit.end,
-            replacement=edit.text,
-            operator=edit.operator,
-            function=candidate.unit.qualname,
-            line=edit.line,
-            index=trial.order,
-            score=round(self._scorer.score(candidate), 5),
-            flags=list(edit.flags),
-            cpu_s=round(cpu_seconds(), 3),
-        )
-        if self.plausible >= self._request.max_plausible:
-            raise Stop("enough")
-
-
-def _chunks(trials: list[Trial], size: int = 50) -> Iterator[list[Trial]]:
-    for start in range(0, len(trials), size):
-        yield trials[start : start + size]
+    return dataclasses.replace(baseline, failing=failing, passing=near(baseline.passing))

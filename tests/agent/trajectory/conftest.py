@@ -141,7 +141,11 @@ def base(
     with opened() as workspace:
         report = run_suite(workspace.box, suite)
     brief = Brief(
-        task=Task(id="t", issue=Issue(title="total is negative", body="`total([1, 2])` gives -3.", source="text")),
+        task=Task(
+            id="t",
+            issue=Issue(title="total is negative", body="`total([1, 2])` gives -3.", source="text"),
+            failing_tests=report.having(Outcome.FAILED),
+        ),
         snapshot=snapshot,
         sandbox=confined,
         image=image,
@@ -163,7 +167,10 @@ def blind(base: Any, tmp_path: Path) -> Stage:
     """No target is known: only the issue says what is wrong, and the suite passes without the test that would show it."""
     report = base[0].base_report
     passing = {test: outcome for test, outcome in report.outcomes.items() if outcome is Outcome.PASSED}
-    brief = base[0].model_copy(update={"targets": (), "base_report": report.model_copy(update={"outcomes": passing})})
+    task = base[0].task.model_copy(update={"failing_tests": ()})
+    brief = base[0].model_copy(
+        update={"task": task, "targets": (), "base_report": report.model_copy(update={"outcomes": passing})}
+    )
     return Stage(brief, base[1], tmp_path)
 
 
