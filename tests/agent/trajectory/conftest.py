@@ -57,6 +57,10 @@ BREAK = replace("return min(prices)", "return max(prices)")
 SUBMIT = call("submit", summary="Prices are added.")
 
 
+class Killed(BaseException):
+    """As `kill -9` would end a try: nothing below handles it."""
+
+
 @dataclass
 class Stage:
     """Walks tries on the repository."""
@@ -72,10 +76,18 @@ class Stage:
         script: Sequence[Line] | Callable[[ChatRequest], Line],
         *,
         strategy: str = "react",
+        kill_at: int | None = None,
         budget: BudgetLimits | None = None,
         **limits: Any,
     ) -> Trajectory:
         """One try; a second one goes on from the journal of the first."""
+        events = iter(range(10**6))
+
+        def report(kind: str, data: Any) -> None:
+            self.events.append((kind, data))
+            if next(events) == kill_at:
+                raise Killed
+
         model = ScriptedModel(script)
         journal = Journal(self.folder / "events.jsonl")
         endpoint = Endpoint(model, None)
@@ -92,7 +104,7 @@ class Stage:
             brief=self.brief,
             journal=journal,
             open_workspace=self.open_workspace,
-            report=lambda kind, data: self.events.append((kind, data)),
+            report=report,
             assignment=Assignment(strategy=strategy, model="scripted"),  # type: ignore[arg-type]
         )
         with journal:

@@ -5,12 +5,17 @@ import pytest
 from agent.budget import BudgetLimits
 from agent.models.errors import ContextFull, ModelRejected, ModelUnavailable
 from agent.models.scripted import says
-from agent.models.values import Message, Reply
+from agent.models.values import ChatRequest, Message, Reply
 from agent.values import ExitReason, Usage
-from tests.agent.trajectory.conftest import BREAK, FIX, PROBE, SUBMIT, Stage, call, replace
+from tests.agent.trajectory.conftest import BREAK, FIX, PROBE, SUBMIT, Killed, Stage, call, replace
 
 WRONG = replace("result -= price", "result *= price")
 MEND = replace("result *= price", "result += price")
+
+
+def replace_folder(stage: Stage, name: str) -> Stage:
+    """The same stage with a journal of its own."""
+    return Stage(stage.brief, stage.open_workspace, stage.folder / name)
 
 
 class TestReact:
@@ -227,3 +232,33 @@ class TestResume:
         assert second.exit is ExitReason.SUBMITTED
         assert second.candidates[0].patch == first.candidates[0].patch
         assert second.usage.calls == 3
+
+    @pytest.mark.parametrize("strategy", ["react", "iterate", "single"])
+    def test_killed_after_any_event_nothing_is_paid_twice_and_the_patch_is_the_same(self, stage: Stage, strategy: str):
+        def answer(request: ChatRequest) -> Reply:
+            """By what the conversation holds, so that it fits whatever was served before."""
+            told = [message.content for message in request.messages if message.role != "system"]
+            tools = {spec.name for spec in request.tools}
+            if "accept_probe" in tools:
+                return says("", call("write_probe", content=PROBE), call("accept_probe", reason="r"))
+            if "locate" in tools:
+                return says("", call("locate", places=[{"path": "shop/prices.py"}]))
+            replies = sum(message.role == "assistant" for message in request.messages)
+            if replies == 0 and "shell" in tools:
+                return says("", call("shell", command="date +%N; echo $RANDOM"))
+            if not any("result += price" in text for text in told):
+                return says("", FIX) if "shell" in tools else says("", FIX, SUBMIT)
+            return says("", SUBMIT)
+
+        whole = stage.walk(answer, strategy=strategy)
+        calls, events = len(stage.asked), len(stage.events)
+        assert whole.exit is ExitReason.SUBMITTED or strategy == "single"
+        for kill_at in range(events):
+            again = replace_folder(stage, f"kill-{kill_at}")
+            with pytest.raises(Killed):
+                again.walk(answer, strategy=strategy, kill_at=kill_at)
+            first = len(again.asked)
+            resumed = again.walk(answer, strategy=strategy)
+            assert first + len(again.asked) == calls, f"killed after event {kill_at}"
+            assert resumed.candidates[0].patch == whole.candidates[0].patch
+            assert resumed.usage == whole.usage
