@@ -4,7 +4,7 @@ import re
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -118,7 +118,7 @@ def is_test_path(path: str) -> bool:
 
     A folder called `test` counts only at the top or below `src`: further down it may be a library for writing tests.
     """
-    *folders, name = PurePosixPath(path).parts
+    *folders, name = path.split("/")
     if _TEST_FOLDERS.intersection(folders) or _TEST_FILE.match(name):
         return True
     return folders[:1] == ["test"] or folders[:2] == ["src", "test"]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import Field
@@ -56,7 +56,7 @@ def find_symbols(path: str, source: bytes) -> tuple[Symbol, ...]:
         path: only its ending matters.
         source: the content; anything at all.
     """
-    if PurePosixPath(path).suffix.lower() not in _PYTHON:
+    if not path.lower().endswith(_PYTHON):
         return ()
     source = as_utf8(source)
     return tuple(_walk(python_parser().parse(source).root_node, source))
@@ -70,7 +70,7 @@ class SymbolCache:
 
     def find(self, path: str, source: bytes) -> tuple[Symbol, ...]:
         """As `find_symbols`."""
-        key = (PurePosixPath(path).suffix.lower(), hashlib.sha256(source).digest())
+        key = (splitext(path)[1].lower(), hashlib.sha256(source).digest())
         if key not in self._known:
             self._known[key] = find_symbols(path, source)
         return self._known[key]

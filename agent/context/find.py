@@ -57,7 +57,7 @@ def find_context(
     corpus = read_and_parse(base.tree, query, symbols or SymbolCache())
     index = ModuleIndex(corpus.documents)
     tests = files_of_tests(tuple(failing), corpus, index)
-    ranking = rank_sources(corpus, query, tests, commits)
+    ranking = rank_sources(corpus, query, tests=tests, commits=commits, index=index)
     files = _ranked_files(base.tree, corpus, query, ranking, bounds)
     paths = [file.path for file in corpus.files]
     ranked = {file.path: file.symbols for file in files}

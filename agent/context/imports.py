@@ -1,8 +1,7 @@
 """Which files a file builds on, by its import lines."""
 
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Sequence
 
 _FROM = re.compile(rb"^[ \t]*+from[ \t]++([\w.]++)[ \t]*+import\b[ \t]*+(\([^)]{0,4000}\)|[^\n]*)", re.MULTILINE)
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
@@ -16,12 +15,11 @@ _MAX = 400
 def imports_of(path: str, source: bytes) -> tuple[str, ...]:
     """Return what a file imports: dotted names in Python, paths from the top elsewhere; in order and each once."""
     found: dict[str, None] = {}
+    package = path.split("/")[:-1]
     if not path.endswith(_PYTHON):
-        folder = PurePosixPath(path).parent
         for match in _RELATIVE.finditer(source):
-            found[_joined(folder, match[1].decode())] = None
+            found[_joined(package, match[1].decode())] = None
         return tuple(found)[:_MAX]
-    package = PurePosixPath(path).parent.parts
     for match in _FROM.finditer(source):
         module, names = match[1].decode(), match[2].partition(b"#")[0] if b"(" not in match[2] else match[2]
         dots = len(module) - len(module.lstrip("."))
@@ -39,8 +37,8 @@ def imports_of(path: str, source: bytes) -> tuple[str, ...]:
     return tuple(found)[:_MAX]
 
 
-def _joined(folder: PurePosixPath, target: str) -> str:
-    parts = list(folder.parts)
+def _joined(folder: Sequence[str], target: str) -> str:
+    parts = list(folder)
     for part in target.split("/"):
         if part == "..":
             parts = parts[:-1]
@@ -84,21 +82,22 @@ class ModuleIndex:
         return tuple(found)
 
 
-def module_names(path: str, paths: Mapping[str, object] | frozenset[str]) -> tuple[str, ...]:
+def module_names(path: str, paths: frozenset[str]) -> tuple[str, ...]:
     """Dotted names under which a Python file may be imported: from the top, from `src` or `lib`, and from its outermost package."""
-    pure = PurePosixPath(path)
-    if pure.suffix not in _PYTHON:
+    if not path.endswith(_PYTHON):
         return ()
-    parts = list(pure.parts[:-1]) if pure.stem == "__init__" else [*pure.parts[:-1], pure.stem]
+    parts = path.rpartition(".")[0].split("/")
+    folder = "/".join(parts[:-1])
+    if parts[-1] == "__init__":
+        parts.pop()
     if not parts:
         return ()
     names = {".".join(parts): None}
     if parts[0] in ("src", "lib", "python") and len(parts) > 1:
         names[".".join(parts[1:])] = None
-    folder = pure.parent
-    while folder.name and f"{folder}/__init__.py" in paths:
-        folder = folder.parent
-    depth = len(folder.parts)
+    while folder and f"{folder}/__init__.py" in paths:
+        folder = folder.rpartition("/")[0]
+    depth = folder.count("/") + 1 if folder else 0
     if parts[depth:]:
         names[".".join(parts[depth:])] = None
     return tuple(names)

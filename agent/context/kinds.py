@@ -2,7 +2,8 @@
 
 import re
 from enum import StrEnum
-from pathlib import PurePosixPath
+from functools import lru_cache
+from posixpath import splitext
 
 from envs.patches import is_test_path
 
@@ -52,14 +53,14 @@ _SOURCE_ENDINGS = frozenset(_PROGRAMS.split())
 _VENDORED = {"node_modules", "vendor", "third_party", "_vendor", "site-packages", "bower_components", "__pycache__"}
 
 
+@lru_cache(maxsize=100_000)  # asked again and again of the same base
 def kind_of(path: str) -> Kind:
     """Say what a file is for, by the usual names of folders and files.
 
     Names decide as a whole, never by how they begin: `django/test`, `sympy/testing` and `attest.py` are source.
     """
-    pure = PurePosixPath(path)
-    folders, name = pure.parts[:-1], pure.name
-    ending = pure.suffix.lower()
+    *folders, name = path.split("/")
+    ending = splitext(name)[1].lower()
     if is_changelog(path):
         return Kind.CHANGELOG
     if is_test_path(path):
@@ -77,19 +78,20 @@ def kind_of(path: str) -> Kind:
 
 def is_changelog(path: str) -> bool:
     """Say whether a file tells users what has changed: one file for all changes, or one fragment of it."""
-    pure = PurePosixPath(path)
-    ending = pure.suffix.lower()
+    *folders, name = path.split("/")
+    stem, ending = splitext(name)
+    ending = ending.lower()
     if ending not in ("", ".rst", ".md", ".txt", ".adoc"):
         return False
-    if fragment_kind(path) is not None or (len(pure.parts) <= 3 and _CHANGELOG.fullmatch(pure.stem) is not None):
+    if fragment_kind(path) is not None or (len(folders) <= 2 and _CHANGELOG.fullmatch(stem) is not None):
         return True
-    return any(_FRAGMENT_FOLDER.fullmatch(part) for part in pure.parts[:-1]) and ending in (".rst", ".md")
+    return any(_FRAGMENT_FOLDER.fullmatch(part) for part in folders) and ending in (".rst", ".md")
 
 
 def fragment_kind(path: str) -> str | None:
     """Of `changelog/123.bugfix.rst`, `bugfix`; None for files that are no news fragments."""
-    pure = PurePosixPath(path)
-    match = _FRAGMENT.fullmatch(pure.name)
-    if match is None or not any(_FRAGMENT_FOLDER.fullmatch(part) for part in pure.parts[:-1]):
+    *folders, name = path.split("/")
+    match = _FRAGMENT.fullmatch(name)
+    if match is None or not any(_FRAGMENT_FOLDER.fullmatch(part) for part in folders):
         return None
     return match["kind"]

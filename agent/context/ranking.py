@@ -58,7 +58,9 @@ def read_and_parse(tree: Tree, query: Query, cache: SymbolCache) -> Corpus:
     return corpus
 
 
-def rank_sources(corpus: Corpus, query: Query, tests: Sequence[str], commits: Sequence[Commit]) -> Ranking:
+def rank_sources(
+    corpus: Corpus, query: Query, *, tests: Sequence[str], commits: Sequence[Commit], index: ModuleIndex
+) -> Ranking:
     """Rank source files.
 
     Args:
@@ -66,11 +68,11 @@ def rank_sources(corpus: Corpus, query: Query, tests: Sequence[str], commits: Se
         query: what to look for.
         tests: paths of failing tests.
         commits: newest first; may be empty.
+        index: of the corpus.
     """
     sources = corpus.of(Kind.SOURCE)
     paths = [document.path for document in sources]
     known = frozenset(paths)
-    index = ModuleIndex(corpus.documents)
     found: dict[str, signals.Scores] = {
         "stack trace": signals.stack_frames(query, paths),
         "path in the issue": signals.named_paths(query, paths),

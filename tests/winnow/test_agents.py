@@ -221,3 +221,55 @@ def test_rounds_learn_from_earlier_ones(ask: Any):
     assert seats[0]["assignment"]["earlier"] == ["multiplied"] and not seats[0]["assignment"]["parents"]
     assert "result *= discount" in seats[1]["assignment"]["parents"][0]["diff"]
     assert "test_total" in seats[1]["assignment"]["parents"][0]["evidence"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_does_not_wait_for_the_model(
+    winnow: Winnow, shop: Path, environments: Path, confined: str, number: signal.Signals
+):
+    with ChatServer(lambda seen: Answer(robot(seen).body, delay_s=60)) as server:
+        env = {
+            **os.environ,
+            "WINNOW_RUN_CACHE_DIR": str(environments),
+            "WINNOW_SANDBOX_KIND": confined,
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_BASE_URL": server.url,
+        }
+        command = [str(Path(sys.executable).with_name("winnow")), "fix", "-C", str(shop), "-i", ISSUE, "-m", "robot"]
+        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while not server.seen and time.monotonic() < deadline:
+            time.sleep(0.02)
+        asked = time.monotonic()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 130, said
+        assert "winnow resume" in said
+        assert time.monotonic() - asked < 10
+
+
+def test_almost_all_of_a_prompt_was_sent_before(ask: Any):
+    """From the second turn on, requests repeat an earlier one of the run to the letter, so that providers' caches hit."""
+
+    def chatty(seen: Seen) -> Answer:
+        said = sum(message["role"] == "assistant" for message in seen.body["messages"])
+        if not seen.body.get("tools"):
+            return completion("[]")
+        if said < 30:
+            return completion("", ("shell", arguments(command=f"sed -n '{said}p' shop/prices.py")))
+        return completion("", FIX) if said == 30 else completion("", ("submit", arguments(summary="s")))
+
+    with ChatServer(chatty) as server:
+        value(ask(server, "-n", "2", "--strategy", "react", "--turns", "50"))
+        texts = [
+            [json.dumps(message) for message in seen.body["messages"]] for seen in server.seen if seen.body.get("tools")
+        ]
+    seen_before: set[tuple[str, ...]] = set()
+    repeated = total = 0
+    for messages in texts:
+        longest = next((n for n in range(len(messages), 0, -1) if tuple(messages[:n]) in seen_before), 0)
+        if len(messages) > 2:
+            total += sum(map(len, messages))
+            repeated += sum(map(len, messages[:longest]))
+        seen_before |= {tuple(messages[:n]) for n in range(1, len(messages) + 1)}
+    assert repeated / total >= 0.95
