@@ -1,5 +1,6 @@
 """Language-model agents as a proposer: one try in one sandbox becomes the candidate of one trajectory."""
 
+import textwrap
 from collections.abc import Callable
 
 from agent.context.values import Context
@@ -19,6 +20,8 @@ from agent.values import Candidate, ExitReason, Trajectory
 from envs.workspace import Workspace
 from sandbox.errors import SandboxLost
 
+_SUMMARY = 400
+"""Characters of a candidate's summary."""
 OpenModel = Callable[[str, str, Journal], TrajectoryModel]
 """(model's name, trajectory's id, its journal) -> the model, budgeted, and served from the journal's past."""
 
@@ -105,10 +108,15 @@ def _candidate(effort: Effort, best: Check) -> Candidate:
         trajectory_id=effort.seat.id,
         patch=best.patch,
         proposer=effort.assignment.model,
-        summary=effort.summary.splitlines()[0][:200] if effort.summary else "",
+        summary=_line(effort.summary),
         claims=claims,
         repairs=tuple(test for test in effort.seat.brief.targets if test in evidence.fixed),
     )
+
+
+def _line(text: str) -> str:
+    """A summary in one line, cut at a word where it is long."""
+    return textwrap.shorten(text, _SUMMARY, placeholder=" …")
 
 
 def _lost(seat: Seat, effort: Effort | None, why: str) -> Trajectory:
