@@ -75,7 +75,7 @@ class Crew:
                 context,
                 count=max(1, count),
                 sampling=_sampling(self._settings),
-                limits=_tool_limits(self._settings),
+                limits=_loop_limits(self._settings),
             )
 
     def read_files(self, brief: Brief, context: Context, base: BaseTree, count: int) -> Reading:

@@ -1,7 +1,7 @@
 """From what the run store holds to the value that people and programs read."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.models.journaled import usage_of
 from agent.values import Brief, Candidate, Trajectory
@@ -64,7 +64,7 @@ def conclude(context: RunContext, status: Status) -> FixResult:
 def _with_patch(result: FixResult, chosen: Candidate, gate: GateResult, brief: Brief) -> FixResult:
     """The result once there is a patch."""
     suite = gate.suite
-    doubts = _doubts(result.contest.distinct, chosen.claims.get("flags", "").split(","))
+    doubts = _doubts(result.contest.distinct, chosen.claims)
     return FixResult.model_validate(
         {
             **dict(result),
@@ -74,6 +74,7 @@ def _with_patch(result: FixResult, chosen: Candidate, gate: GateResult, brief: B
             "patch": chosen.patch.diff,
             "files": paths(chosen.patch),
             "summary": chosen.summary,
+            "probe": chosen.claims.get("probe", ""),
             "targets": gate.demands,
             "still_failing": _still_failing(brief.base_report, gate),
             "after": counts(suite) if suite else None,
@@ -83,11 +84,20 @@ def _with_patch(result: FixResult, chosen: Candidate, gate: GateResult, brief: B
     )
 
 
-def _doubts(distinct: int, flags: Sequence[str]) -> list[str]:
+def _doubts(distinct: int, claims: Mapping[str, str]) -> list[str]:
     """Particular reasons for doubt in a patch that passes."""
+    flags = claims.get("flags", "").split(",")
     found = [text for flag, text in _FLAGS.items() if flag in flags]
     if distinct > _MANY_RIVALS:
         found.append(f"{distinct} different changes pass the same tests: they say little")
+    if claims.get("earlier"):
+        found.append(
+            f"an earlier state of the agent's work is delivered, as {claims['earlier']}: read what its summary says with care"
+        )
+    if claims.get("proven") == "false":
+        found.append("nothing that failed before was seen to pass with it")
+    if claims.get("waiver"):
+        found.append(f"the agent says of the evidence that is missing: {claims['waiver']}")
     return found
 
 

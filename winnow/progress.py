@@ -109,7 +109,7 @@ class Progress:
 def _checked(data: Mapping[str, Any]) -> str:
     """What a check of a trajectory showed."""
     if data["proven"]:
-        return "what failed passes, nothing else broke"
+        return "the evidence is complete, nothing else broke"
     return f"breaks {data['regressions']} tests" if data["regressions"] else "not there yet"
 
 

@@ -63,6 +63,8 @@ class FixResult(Value):
     contest: Contest
     confidence: Literal["none", "low", "plausible"] = "none"
     """`low`: there is a particular reason for doubt, which `caution` names. Passing visible tests is never called a fix."""
+    probe: str = ""
+    """What the agent's own test for the issue said before and after, as `present -> fixed`; empty without one."""
     caution: str = ""
     """What to know before trusting the patch; empty when there is none."""
     sandbox: str

@@ -59,6 +59,8 @@ def _facts(result: FixResult) -> Table:
             "still failing",
             f"{', '.join(result.still_failing[:3])}{_more(result.still_failing)}: the patch is not about them",
         )
+    if result.probe and not result.probe.startswith("none"):
+        row("agent's own test", _probe(result.probe))
     if result.before:
         row("suite before", _counts(result.before))
     if result.after:
@@ -74,13 +76,19 @@ def _facts(result: FixResult) -> Table:
     return table
 
 
+def _probe(verdicts: str) -> str:
+    """What an agent's probe said before and after."""
+    before, _, after = verdicts.partition(" -> ")
+    words = {"present": "shows the problem", "fixed": "passes", "broken": "does not work", "timed_out": "does not end"}
+    return f"{words.get(before, before)} on base, {words.get(after, after)} with the patch"
+
+
 def _rivals(contest: Contest) -> str:
     """Against how many others it stood."""
     tried = f"{contest.tried} edits tried, " if contest.tried else ""
     plural = "y" if contest.trajectories == 1 else "ies"
-    return (
-        f"{contest.trajectories} trajector{plural}, {tried}{contest.candidates} candidates, {contest.distinct} distinct"
-    )
+    s = "" if contest.candidates == 1 else "s"
+    return f"{contest.trajectories} trajector{plural}, {tried}{contest.candidates} candidate{s}, {contest.distinct} distinct"
 
 
 def _spent(result: FixResult) -> str:

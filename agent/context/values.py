@@ -11,12 +11,12 @@ __all__ = ["Bounds", "Context", "Instruction", "RankedFile", "Symbol"]
 class Bounds(Value):
     """How much a context may hold."""
 
-    files: int = Field(default=30, ge=1)
+    files: int = Field(default=15, ge=1)
     """Ranked source files."""
-    symbols: int = Field(default=8, ge=0)
+    symbols: int = Field(default=6, ge=0)
     """Of each ranked file."""
     tests: int = Field(default=12, ge=0)
-    outline_bytes: int = Field(default=12_000, ge=200)
+    outline_bytes: int = Field(default=7_000, ge=200)
     instruction_bytes: int = Field(default=6_000, ge=100)
     """Of one file of instructions."""
     instructions_bytes: int = Field(default=18_000, ge=0)

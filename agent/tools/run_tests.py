@@ -24,6 +24,7 @@ class RunTests:
         self._tree, self._suite, self._base, self._limits = tree, brief.suite, brief.base_report, limits
         base = brief.base_report
         whole = f"all {len(base.outcomes)} took {base.seconds:.0f} s on base" if base.outcomes else "all of it"
+        suite = f"the suite in {', '.join(brief.suite.paths)}" if brief.suite.paths else "the whole suite"
         naming = {
             "pytest": "files, folders or ids such as tests/test_a.py::test_b",
             "unittest": "dotted names such as tests.test_a.TestB.test_c, or files",
@@ -33,7 +34,7 @@ class RunTests:
             name="run_tests",
             description=(
                 "Run the repository's tests and compare with what they did before any change: newly failing, newly passing, still "
-                f"failing. Without tests the whole suite runs ({whole}; killed after {limits.tests_s:g} s)."
+                f"failing. Without tests {suite} runs ({whole}; killed after {limits.tests_s:g} s)."
             ),
             parameters={
                 "type": "object",
@@ -49,6 +50,10 @@ class RunTests:
         if self._suite.kind == "command":
             tests = []
         report = run_suite(self._tree.box, self._suite, tests, timeout_s=self._limits.tests_s)
+        unknown = [test for test in tests if test in report.log_tail] if report.status == "unusable" else []
+        if unknown and len(unknown) < len(tests):  # one wrong name must not cost the results of the others
+            tests = [test for test in tests if test not in unknown]
+            report = run_suite(self._tree.box, self._suite, tests, timeout_s=self._limits.tests_s)
         base = _part(self._base, tests, self._suite)
         changes = compare(base, report)
         new = [test for test in report.outcomes if test not in self._base.outcomes and test not in changes.fixed]
@@ -66,7 +71,11 @@ class RunTests:
             "new_failing": new_failing,
             "new_passing": new_passing,
         }
+        if report.status == "unusable":  # nothing ran, so nothing is to be compared
+            changes = Comparison()
         text = _told(report, changes, new_failing, new_passing, self._limits)
+        if unknown:
+            text = clip(f"No such test: {', '.join(unknown)}\n{text}", self._limits.observation_bytes)
         return Observation(text=text, ok=report.status != "unusable", data=data)
 
     def _id(self, test: str) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from agent.models.values import ToolSpec
@@ -18,6 +18,8 @@ MOST_LINES = 100
 _LINES_PER_FILE = 12
 _WIDTH = 240
 _MOST_PARSED = 40
+_MOST_USES = 10
+"""Lines that are shown of those that use a name."""
 _LARGEST_PARSED = 4 << 20
 _LONGEST_PATTERN = 2000
 
@@ -162,8 +164,16 @@ class Search:
         others = [hit for hit in hits if hit.path not in sources and _keyword(name, hit.text)]
         lines = [f"{path}:{item.line}-{item.end_line} {item.kind} {_named(item)}" for path, item in found]
         lines += [f"{hit.path}:{hit.line} {one_line(hit.text, _WIDTH)}" for hit in sorted(others, key=_hit_rank)]
-        uses = len(hits) - len(lines)
-        used = f"{name} occurs in {max(0, uses)} other lines of {len({hit.path for hit in hits})} files"
+        defined = {(path, item.line) for path, item in found} | {(hit.path, hit.line) for hit in others}
+        uses = sorted((hit for hit in hits if not _is_definition(hit, name, defined)), key=_hit_rank)
+        used = f"{name} occurs in {len(uses)} other lines of {len({hit.path for hit in uses})} files"
+        used = "\n".join(
+            [
+                f"{used}:" if uses else used,
+                *(f"  {hit.path}:{hit.line} {one_line(hit.text, _WIDTH)}" for hit in uses[:_MOST_USES]),
+            ]
+        )
+        used += f"\n  … {len(uses) - _MOST_USES} more; use pattern to see them" if len(uses) > _MOST_USES else ""
         if not lines:
             return Observation(text=f"No definition of {symbol} was found; {used}.", data={"definitions": 0})
         left = len(lines) - MOST_LINES
@@ -223,6 +233,13 @@ def _rank(path: str) -> int:
     if _TESTS.search(path):
         return 1
     return 0 if _CODE.search(path) else 2
+
+
+def _is_definition(hit: Hit, name: str, defined: Set[tuple[str, int]]) -> bool:
+    """Say whether a line is one of those that were shown as definitions; decorators stand above the line with the name."""
+    return (hit.path, hit.line) in defined or (
+        _keyword(name, hit.text) and any(path == hit.path for path, _ in defined)
+    )
 
 
 def _hit_rank(hit: Hit) -> tuple[int, str, int]:

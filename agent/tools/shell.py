@@ -29,7 +29,7 @@ class Shell:
             description=(
                 "Run a bash command in the repository's folder. Each call is a fresh shell: cd and variables do not carry over; "
                 f"no input, no network. After {limits.command_s:g} s, and at the end of the command, everything that it started is "
-                f"killed. Output over {limits.observation_bytes // 1000} kB is cut in the middle."
+                f"killed. Output over {-(-limits.observation_bytes // 1000)} kB is cut in the middle."
             ),
             parameters={
                 "type": "object",

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from agent.models.values import ToolCall, ToolSpec
 from agent.tools.arguments import Invalid, read_arguments
@@ -31,7 +31,12 @@ _HEADING = 100
 
 
 def make_toolbox(
-    workspace: Workspace, brief: Brief, limits: ToolLimits | None = None, *, extra: Sequence[Tool] = ()
+    workspace: Workspace,
+    brief: Brief,
+    limits: ToolLimits | None = None,
+    *,
+    leave_out: Collection[str] = (),
+    extra: Sequence[Tool] = (),
 ) -> "Toolbox":
     """Return the tools over an open workspace.
 
@@ -39,21 +44,24 @@ def make_toolbox(
         workspace: where they work.
         brief: its suite, base report and interpreter are used.
         limits: None for the defaults.
+        leave_out: names of tools that are not offered.
         extra: the loop's own.
     """
     limits = limits or ToolLimits()
+    # Room for the heading, so that nothing that a tool has clipped is clipped again.
+    inner = limits.model_copy(update={"observation_bytes": limits.observation_bytes - 2 * _HEADING})
     tree, python = Tree(workspace), brief.image.python
     tools: tuple[Tool, ...] = (
-        Shell(tree, limits),
-        View(tree, limits),
-        Search(tree, limits),
-        EditFiles(tree, python, limits),
-        RunTests(tree, brief, limits),
+        Shell(tree, inner),
+        View(tree, inner),
+        Search(tree, inner),
+        EditFiles(tree, python, inner),
+        RunTests(tree, brief, inner),
         WriteProbe(tree, python),
         Submit(),
         *extra,
     )
-    return Toolbox(tools, limits)
+    return Toolbox([tool for tool in tools if tool.spec.name not in leave_out], limits)
 
 
 class Toolbox:

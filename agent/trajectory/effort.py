@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from agent.context.values import Context
 from agent.models.open import TrajectoryModel
-from agent.models.values import Sampling, ToolCall, ToolSpec
+from agent.models.values import Sampling, ToolCall
 from agent.probe import Probe
 from agent.proposer import Seat
 from agent.tools.toolbox import Toolbox
@@ -56,11 +56,9 @@ class Effort:
     detail: str = ""
     summary: str = ""
     waiver: str = ""
+    reason: str = ""
+    """Why the probe was accepted, in the model's words."""
     _probed: Probe | None = None
-
-    def tools(self, *names: str) -> tuple[ToolSpec, ...]:
-        """The specs of these tools; all of them when none is named."""
-        return tuple(spec for spec in self.toolbox.specs if not names or spec.name in names)
 
     def end(self, reason: ExitReason, detail: str) -> None:
         """Say why the try ends."""
@@ -70,6 +68,12 @@ class Effort:
         """Whether the change or the probe is another than at the last check."""
         seen = (self.last.patch if self.last else Patch(diff=""), self._probed)
         return seen != (self.workspace.diff(), self.probe)
+
+    def clear_tree(self) -> None:
+        """Take back what was changed while the problem was shown; a probe that is a file of the repository stays."""
+        self.workspace.reset()
+        if self.probe is not None:
+            self.workspace.write(self.probe.path, self.probe.content.encode())
 
     def restart(self) -> None:
         """Begin a new conversation about the same work."""

@@ -10,9 +10,9 @@ from agent.context.values import Context
 from agent.models.errors import BudgetExhausted, ContextFull, ModelUnavailable, Refused, ScriptEnded
 from agent.models.port import ChatModel
 from agent.models.values import ChatRequest, Message, Sampling
-from agent.tools.values import ToolLimits
 from agent.trajectory.orient import system_text, task_text
 from agent.trajectory.prompts import render
+from agent.trajectory.values import LoopLimits
 from agent.values import Brief
 from sandbox.values import Value
 
@@ -27,7 +27,7 @@ class Hypothesis(Value):
 
 
 def find_hypotheses(
-    model: ChatModel, brief: Brief, context: Context, *, count: int, sampling: Sampling, limits: ToolLimits
+    model: ChatModel, brief: Brief, context: Context, *, count: int, sampling: Sampling, limits: LoopLimits
 ) -> tuple[Hypothesis, ...]:
     """Ask once for different root causes, likeliest first; at most `count`.
 

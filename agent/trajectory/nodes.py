@@ -1,6 +1,8 @@
 """What happens at each node of a try. Nodes are the same in every strategy; strategies connect them differently."""
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from agent.models.errors import BudgetExhausted, ContextFull, ModelUnavailable, Refused, ScriptEnded
@@ -13,6 +15,7 @@ from agent.trajectory.reports import describe_check, missing_evidence
 from agent.values import ExitReason
 
 SUBMIT = "submit"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _CALLS_LEFT = 2
 """Calls of the present size below which a try winds down: the next one is its last."""
 _MAX_SILENT = 3
@@ -114,14 +117,22 @@ def is_stuck(effort: Effort) -> bool:
     return True
 
 
-def act(effort: Effort, calls: tuple[ToolCall, ...]) -> list[dict[str, Any]]:
+def act(effort: Effort, calls: tuple[ToolCall, ...], *, forbidden: Mapping[str, str] = NOTHING) -> list[dict[str, Any]]:
     """Run the calls in order and answer each; `submit` is kept for the check, which answers it.
+
+    Tools are the same in all phases of a strategy, as a list that changes is a prompt that no cache holds; `forbidden` says, by
+    tool, why it is not run now.
 
     Returns:
         What the tools say to the loop, call by call.
     """
     said: list[dict[str, Any]] = []
     for call in calls:
+        if call.name.strip() in forbidden:
+            text = f"[{call.name.strip()}]\nNot now: {forbidden[call.name.strip()]} Nothing was done."
+            effort.talk.tool(call.id, effort.tape.say(call.id, text))
+            said.append({"tool": call.name, "ok": False})
+            continue
         if call.name == SUBMIT and effort.pending is None:
             effort.pending = call
         (observation,) = effort.toolbox.call_all((call,))
@@ -163,10 +174,17 @@ def reflect(effort: Effort, state: Check) -> bool:
         effort.detail = "submitted with evidence" if accepted else _unproven(effort)
         return True
     effort.refused += 1
-    text = render("refused", missing=missing_evidence(state))
+    text = render("unchanged") if state.patch.is_empty else _refusal(effort, state)
     effort.talk.tool(effort.pending.id, effort.tape.say(effort.pending.id, text))
     effort.pending = None
     return False
+
+
+def _refusal(effort: Effort, state: Check) -> str:
+    """What is missing, and how many more times it will be said."""
+    left = effort.limits.refusals - effort.refused
+    more = f"{left} more after this are sent back as well" if left else "the next one is taken as it is"
+    return render("refused", missing=missing_evidence(state), more=more)
 
 
 def _unproven(effort: Effort) -> str:

@@ -4,24 +4,27 @@ The first two messages are the same for all tries of a run that share a strategy
 """
 
 from agent.context.values import Context, RankedFile, Symbol
-from agent.tools.values import ToolLimits
 from agent.trajectory.prompts import render
-from agent.trajectory.values import Assignment
+from agent.trajectory.values import Assignment, LoopLimits
 from agent.values import Brief
 
 _TARGETS = 20
+_UNNAMED = 5
+"""Shown of failing tests that nobody named."""
+_REASONS = 2
 _MESSAGE_CHARS = 3_000
 _ISSUE_CHARS = 30_000
 
 
-def system_text(brief: Brief, limits: ToolLimits) -> str:
+def system_text(brief: Brief, limits: LoopLimits, name: str = "system") -> str:
     """How to work."""
     return render(
-        "system",
+        name,
         workdir=brief.image.workdir,
-        command_s=f"{limits.command_s:g}",
-        tests_s=f"{limits.tests_s:g}",
-        observation_bytes=str(limits.observation_bytes),
+        command_s=f"{limits.tools.command_s:g}",
+        tests_s=f"{limits.tools.tests_s:g}",
+        observation_bytes=str(limits.tools.observation_bytes),
+        refusals=str(limits.refusals),
         python=f"`{brief.image.python}`",
     )
 
@@ -49,16 +52,17 @@ def _tests(brief: Brief) -> str:
         how = f"The tests cannot all be run here: on the base commit they end as {base.status.replace('_', ' ')}."
     if not brief.targets:
         return how
-    shown = [f"- {test}" for test in brief.targets[:_TARGETS]]
-    if len(brief.targets) > _TARGETS:
-        shown.append(f"- and {len(brief.targets) - _TARGETS} more")
-    message = base.messages.get(brief.targets[0], "")[-_MESSAGE_CHARS:]
-    said = f"\n\nThe first of them says:\n```\n{message.strip()}\n```" if message.strip() else ""
     named = brief.task.failing_tests or brief.task.issue is None
+    most = _TARGETS if named else _UNNAMED
+    shown = [f"- {test}" for test in brief.targets[:most]]
+    if len(brief.targets) > most:
+        shown.append(f"- and {len(brief.targets) - most} more")
+    message = base.messages.get(brief.targets[0], "")[-_MESSAGE_CHARS:]
+    said = f"\n\nThe first of them says:\n```\n{message.strip()}\n```" if message.strip() and named else ""
     which = (
         "These tests fail now and have to pass"
         if named
-        else "These tests fail now; those that belong to the issue have to pass"
+        else "These tests fail on the base commit already; they may have nothing to do with the issue"
     )
     return f"{how}\n{which}:\n" + "\n".join(shown) + said
 
@@ -82,7 +86,7 @@ def _context(context: Context) -> str:
 def _file(file: RankedFile) -> str:
     """A file in one line: why it seems to matter, what a model said that read it, and its symbols."""
     said = f" {file.summary}" if file.summary else ""
-    return f"- {file.path} ({'; '.join(file.reasons)}){_symbols(file.symbols)}{said}"
+    return f"- {file.path} ({'; '.join(file.reasons[:_REASONS])}){_symbols(file.symbols)}{said}"
 
 
 def _symbols(symbols: tuple[Symbol, ...]) -> str:

@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.context.values import Context
+from agent.tools.view import numbered, split_lines
 from envs.symbols import find_symbols
 from envs.workspace import Workspace
 
 MAX_FILES = 5
-_WHOLE_FILE = 24_000
-"""Characters up to which a file is shown whole."""
+_FILE = 30_000
+"""Characters shown of one file."""
+_SHORT = 6_000
+"""A file of so few characters is shown whole when more than half of it was named."""
+_HEAD = 40
 _AROUND = 10
 """Lines shown before and after a named symbol (Agentless' window)."""
 _ALL = 120_000
@@ -17,8 +21,12 @@ _ALL = 120_000
 
 
 def show(workspace: Workspace, context: Context, named: Sequence[Mapping[str, Any]]) -> str:
-    """Return the code at the named places as text; places that do not exist are said, and none named means the likeliest files."""
+    """Return the code at the named places as text, numbered.
+
+    Places that do not exist are said; where none is named, the likeliest files are shown.
+    """
     wanted = list(named)[:MAX_FILES] or [{"path": file.path} for file in context.files[:3]]
+    room = _ALL
     shown: list[str] = []
     for place in wanted:
         path = str(place["path"])
@@ -27,24 +35,38 @@ def show(workspace: Workspace, context: Context, named: Sequence[Mapping[str, An
         except OSError as error:
             shown.append(f"{path}: {error.strerror or error}")
             continue
-        shown.append(f"{path}:\n```\n{_part(path, text, [str(name) for name in place.get('symbols', [])])}\n```")
-    return "\n\n".join(shown)[:_ALL]
+        part = _part(path, text, [str(name) for name in place.get("symbols", [])], min(room, _FILE))
+        room -= len(part)
+        shown.append(f"{path}:\n```\n{part}\n```")
+    return "\n\n".join(shown)
 
 
-def _part(path: str, text: str, symbols: Sequence[str]) -> str:
-    """The file, or what matters of a long one."""
-    if len(text) <= _WHOLE_FILE:
-        return text
-    lines = text.splitlines()
-    kept: set[int] = set(range(min(_AROUND, len(lines))))
-    for symbol in find_symbols(path, text.encode()):
-        if symbol.name in symbols or symbol.name.rpartition(".")[2] in symbols:
-            kept.update(range(max(0, symbol.line - 1 - _AROUND), min(len(lines), symbol.end_line + _AROUND)))
+def _part(path: str, text: str, symbols: Sequence[str], limit: int) -> str:
+    """What was named of a file with its head, else the file from its start, as far as the limit goes."""
+    lines = split_lines(text)
+    kept = _lines_of(path, text, symbols, len(lines)) if symbols else set(range(len(lines)))
+    if len(kept) > len(lines) // 2 and len(text) <= _SHORT:
+        kept = set(range(len(lines)))
     out: list[str] = []
     before = -1
     for number in sorted(kept):
+        (line,) = numbered([lines[number]], number + 1)
+        limit -= len(line) + 1
+        if limit < 0:
+            break
         if number != before + 1:
-            out.append(f"[... {number - before - 1} lines ...]")
-        out.append(lines[number])
+            out.append(f"[… {number - before - 1} lines …]")
+        out.append(line)
         before = number
-    return "\n".join(out)[: _WHOLE_FILE * 2]
+    if before + 1 < len(lines):
+        out.append(f"[… {len(lines) - before - 1} more lines …]")
+    return "\n".join(out)
+
+
+def _lines_of(path: str, text: str, symbols: Sequence[str], count: int) -> set[int]:
+    """Lines of the named symbols with some around, and the head of the file, where its imports stand."""
+    kept = set(range(min(_HEAD, count)))
+    for symbol in find_symbols(path, text.encode()):
+        if symbol.name in symbols or symbol.name.rpartition(".")[2] in symbols:
+            kept.update(range(max(0, symbol.line - 1 - _AROUND), min(count, symbol.end_line + _AROUND)))
+    return kept

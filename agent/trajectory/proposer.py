@@ -9,6 +9,7 @@ from agent.models.open import TrajectoryModel
 from agent.models.values import Sampling
 from agent.proposer import Seat
 from agent.tools.toolbox import make_toolbox
+from agent.tools.values import Tool
 from agent.trajectory.checks import Check, Checks
 from agent.trajectory.effort import Effort
 from agent.trajectory.own_tools import AcceptProbe, Locate
@@ -22,6 +23,9 @@ from sandbox.errors import SandboxLost
 
 _SUMMARY = 400
 """Characters of a candidate's summary."""
+_EXTRA: dict[str, tuple[Tool, ...]] = {"iterate": (AcceptProbe(),), "single": (Locate(),)}
+_LEFT_OUT = {"single": ("shell", "run_tests", "write_probe")}
+"""Tools by strategy; they stay the same for a whole try."""
 OpenModel = Callable[[str, str, Journal], TrajectoryModel]
 """(model's name, trajectory's id, its journal) -> the model, budgeted, and served from the journal's past."""
 
@@ -64,7 +68,13 @@ class AgentProposer:
         assert seat.assignment is not None, "agents walk what the plan assigns to them"
         assignment, limits = seat.assignment, self._limits
         own = {"temperature": assignment.temperature, "seed": assignment.seed}
-        toolbox = make_toolbox(workspace, seat.brief, limits.tools, extra=(AcceptProbe(), Locate()))
+        toolbox = make_toolbox(
+            workspace,
+            seat.brief,
+            limits.tools,
+            leave_out=_LEFT_OUT.get(assignment.strategy, ()),
+            extra=_EXTRA.get(assignment.strategy, ()),
+        )
         return Effort(
             seat=seat,
             assignment=assignment,
@@ -101,6 +111,8 @@ def _candidate(effort: Effort, best: Check) -> Candidate:
         "proven": str(evidence.proven).lower(),
         "probe": f"{evidence.probe_before or 'none'} -> {evidence.probe_after or 'none'}",
     }
+    if effort.last is not None and effort.last.patch != best.patch:
+        claims["earlier"] = _why_earlier(effort.last)
     if effort.waiver:
         claims["waiver"] = effort.waiver
     return Candidate(
@@ -112,6 +124,15 @@ def _candidate(effort: Effort, best: Check) -> Candidate:
         claims=claims,
         repairs=tuple(test for test in effort.seat.brief.targets if test in evidence.fixed),
     )
+
+
+def _why_earlier(last: Check) -> str:
+    """Why the last state of the work tree is not the one that is delivered."""
+    evidence = last.evidence
+    broken = ", ".join(evidence.regressions[:3])
+    if broken:
+        return f"its last state breaks {broken}"
+    return "its last state changes nothing" if last.patch.is_empty else "its last state fails its own check"
 
 
 def _line(text: str) -> str:

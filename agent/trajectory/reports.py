@@ -33,21 +33,29 @@ def describe_check(check: Check) -> str:
 
 def describe_probe(where: str, result: ProbeResult) -> str:
     """One run of the probe."""
-    return f"{where}: exit code {result.exit_code}, {_VERDICTS[result.verdict]}. It printed:\n{_fenced(result.output, _OUTPUT_CHARS)}"
+    ended = f"{where}: exit code {result.exit_code}, {_VERDICTS[result.verdict]}."
+    return (
+        f"{ended} It printed:\n{_fenced(result.output, _OUTPUT_CHARS)}"
+        if result.output.strip()
+        else f"{ended} It printed nothing."
+    )
 
 
 def missing_evidence(check: Check) -> str:
-    """What keeps the work from being accepted."""
+    """What keeps a change from being accepted, with what was seen."""
     evidence = check.evidence
-    if check.patch.is_empty:
-        return "nothing is changed in the repository."
     lacks: list[str] = []
     if not evidence.reproduced:
-        lacks.append("nothing shows the problem: write a probe with `write_probe` that fails on the base commit.")
+        lacks.append("Nothing shows the problem: write a probe with `write_probe` that fails on the base commit.")
     if check.before and evidence.probe_before != "present":
-        lacks.append(describe_probe("the probe does not show the problem on the base commit", check.before))
+        lacks.append("The probe does not show the problem on the base commit.")
     if check.after and evidence.probe_after != "fixed":
-        lacks.append(describe_probe("the probe does not pass with your change", check.after))
+        lacks.append("The probe does not pass with your change.")
+    if check.before and check.after and lacks:
+        lacks += [
+            describe_probe("The probe on the base commit", check.before),
+            describe_probe("The probe with your change", check.after),
+        ]
     if evidence.unmet or evidence.regressions or evidence.problem:
         lacks.append(_tests(check))
     return "\n\n".join(lacks)

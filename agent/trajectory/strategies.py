@@ -3,7 +3,7 @@
 react    think <-> act until `submit`, which is checked (R2E-Gym's and mini-swe-agent's loop, with a gate)
 iterate  a probe first, then a cleared history, then edit and probe together with both sides of every check shown
          (CodeMonkeys' testing and editing machines in one)
-single   locate, then one reply with all changes, once more where an edit did not fit (Agentless' localise and sample)
+single   locate, then one reply with all changes, again where an edit did not fit; nothing is run (Agentless' localise and sample)
 
 None is checkpointed: a try is made durable by its journal, and a checkpointed conversation costs quadratic disk.
 """
@@ -25,8 +25,17 @@ from agent.trajectory.values import StrategyName
 
 PROBE_TURNS = 12
 """Turns for showing the problem, in `iterate`; at most a third of all."""
-_SINGLE_REPAIRS = 2
-_LOOK = ("shell", "view", "search")
+SINGLE_TURNS = 6
+"""Turns of `single`: to locate, to make the change, and to look or to mend an edit in between."""
+_KEPT = 4
+"""A history shorter than this part of what a conversation may hold goes on into the fix."""
+_BEFORE_THE_PROBE = {
+    "edit": "first show the problem with a probe, on code that nobody has changed.",
+    "submit": "first show the problem with a probe; the fix comes after it.",
+}
+_AFTER_THE_PROBE = {"accept_probe": "the probe was accepted already."}
+_BEFORE_PLACES = dict.fromkeys(("edit", "submit"), "name the places with `locate` first.")
+_AFTER_PLACES = {"locate": "the code was shown already; use `view`."}
 _EDITS = ("edit", "write_probe", "shell")
 """Tools after which the work may be another."""
 
@@ -41,16 +50,16 @@ Node = Callable[[Effort], str]
 """Does its part and names the next node; END ends the try."""
 
 
-def _open(effort: Effort, start: str, **values: str) -> None:
+def _open(effort: Effort, start: str, *, system: str = "system", **values: str) -> None:
     """Begin a conversation: what all tries share first, and what is this one's own last."""
-    effort.talk.system(system_text(effort.seat.brief, effort.limits.tools))
+    effort.talk.system(system_text(effort.seat.brief, effort.limits, system))
     effort.talk.user(task_text(effort.seat.brief, effort.context))
     effort.talk.user(render(start, **values))
 
 
-def _turn(effort: Effort, *, tools: tuple[str, ...] = (), turns: int | None = None, then: str) -> str:
+def _turn(effort: Effort, *, turns: int | None = None, then: str) -> str:
     """One model call; `then` is where its tool calls are run."""
-    reply = nodes.think(effort, tools=effort.tools(*tools), turns=turns or effort.limits.turns)
+    reply = nodes.think(effort, tools=effort.toolbox.specs, turns=turns or effort.limits.turns)
     if reply is None:
         return "finish"
     if nodes.hear(effort, reply):
@@ -81,7 +90,7 @@ def _react_orient(effort: Effort) -> str:
 
 
 def _react_think(effort: Effort) -> str:
-    return _turn(effort, tools=_all_but(effort, "accept_probe", "locate"), then="act") or "think"
+    return _turn(effort, then="act") or "think"
 
 
 def _react_act(effort: Effort) -> str:
@@ -100,10 +109,6 @@ def _tell_probe(effort: Effort) -> None:
     effort.talk.user(effort.tape.say(f"probe-{effort.turn}", describe_probe("The probe on the base commit", result)))
 
 
-def _all_but(effort: Effort, *names: str) -> tuple[str, ...]:
-    return tuple(spec.name for spec in effort.toolbox.specs if spec.name not in names)
-
-
 # iterate
 
 
@@ -120,16 +125,17 @@ def _show(effort: Effort) -> str:
     """A turn of the phase that shows the problem."""
     if effort.turn >= _probe_turns(effort):
         return "turnover"
-    return _turn(effort, tools=(*_LOOK, "write_probe", "accept_probe"), then="show_act") or "show"
+    return _turn(effort, then="show_act") or "show"
 
 
 def _show_act(effort: Effort) -> str:
-    said = nodes.act(effort, effort.calls)
+    said = nodes.act(effort, effort.calls, forbidden=_BEFORE_THE_PROBE)
     if any(item["tool"] == "write_probe" and item["ok"] for item in said):
         _tell_probe(effort)
     if not any("accepted" in item for item in said) or effort.probe is None:
         return "show"
     if effort.checks.on_base(effort.probe).verdict == "present" or effort.refused >= effort.limits.refusals:
+        effort.reason = next(item["accepted"] for item in said if "accepted" in item)
         return "turnover"
     effort.refused += 1
     effort.talk.user("Not accepted: the probe has to exit with 2 on the base commit, each time it is run.")
@@ -137,7 +143,10 @@ def _show_act(effort: Effort) -> str:
 
 
 def _turnover(effort: Effort) -> str:
-    """Clear the history and start on the fix with the probe and what it showed (CodeMonkeys section 2.2)."""
+    """Start on the fix, with the probe and what it showed.
+
+    A long history is cleared, which is what CodeMonkeys does (section 2.2); a short one is kept, with the code that was read in it.
+    """
     shown = "No probe shows the problem so far; you may still write one with `write_probe`."
     if effort.probe is not None:
         result = effort.checks.on_base(effort.probe)
@@ -145,10 +154,16 @@ def _turnover(effort: Effort) -> str:
             f"This probe was written for the issue, at {effort.probe.path}:\n```python\n{effort.probe.content}\n```\n"
         )
         shown += effort.tape.say("turnover", describe_probe("On the base commit", result))
+        shown += f"\nWhat it shows: {effort.reason}" if effort.reason else ""
     effort.refused = effort.silent = 0
-    effort.restart()
+    effort.clear_tree()
     limits = effort.limits
-    _open(
+    begin = _open
+    if effort.talk.tokens <= limits.context_tokens // _KEPT:
+        shown, begin = "The problem is shown.", _go_on
+    else:
+        effort.restart()
+    begin(
         effort,
         "start_edit",
         probe=shown,
@@ -159,8 +174,13 @@ def _turnover(effort: Effort) -> str:
     return "think"
 
 
+def _go_on(effort: Effort, start: str, **values: str) -> None:
+    """Go on with the conversation as it is."""
+    effort.talk.user(render(start, **values))
+
+
 def _iterate_act(effort: Effort) -> str:
-    said = nodes.act(effort, effort.calls)
+    said = nodes.act(effort, effort.calls, forbidden=_AFTER_THE_PROBE)
     changed = any(item["tool"] in _EDITS and item["ok"] for item in said) and effort.changed()
     if effort.pending is not None or changed:
         return "check"
@@ -178,30 +198,33 @@ def _iterate_check(effort: Effort) -> str:
 
 
 def _single_orient(effort: Effort) -> str:
-    _open(effort, "start_locate", files=str(places.MAX_FILES))
+    _open(effort, "start_locate", system="system_single", files=str(places.MAX_FILES))
     return "locate"
 
 
 def _locate(effort: Effort) -> str:
-    return _turn(effort, tools=("locate",), turns=2 + _SINGLE_REPAIRS, then="located") or "locate"
+    return _turn(effort, turns=SINGLE_TURNS, then="located") or "locate"
 
 
 def _located(effort: Effort) -> str:
-    said = nodes.act(effort, effort.calls)
+    said = nodes.act(effort, effort.calls, forbidden=_BEFORE_PLACES)
+    if not any("places" in item for item in said) and effort.turn < SINGLE_TURNS // 2:
+        return "locate"
     named: list[dict[str, Any]] = next((item["places"] for item in said if "places" in item), [])
     code = effort.tape.say("code", places.show(effort.workspace, effort.context, named))
-    effort.talk.user(render("start_single", variation=variation_text(effort.assignment), code=code))
+    turns = str(SINGLE_TURNS - effort.turn)
+    effort.talk.user(render("start_single", variation=variation_text(effort.assignment), code=code, turns=turns))
     return "think"
 
 
 def _single_think(effort: Effort) -> str:
-    return _turn(effort, tools=("edit", "submit"), turns=2 + _SINGLE_REPAIRS, then="act") or "think"
+    return _turn(effort, turns=SINGLE_TURNS, then="act") or "think"
 
 
 def _single_act(effort: Effort) -> str:
-    said = nodes.act(effort, effort.calls)
+    said = nodes.act(effort, effort.calls, forbidden=_AFTER_PLACES)
     missed = [item for item in said if item["tool"] == "edit" and not item["ok"]]
-    if missed and not effort.winding_down:
+    if (missed or effort.pending is None) and not effort.winding_down:
         if effort.pending is not None:
             effort.talk.tool(effort.pending.id, "Not yet: an edit was not made. Make it again, and submit.")
             effort.pending = None

@@ -92,13 +92,13 @@ def open_bench(tmp_path: Path, needed: Callable[[str], None], image_name: str) -
             (place / "into").mkdir()
             snapshot = take_snapshot(top, place / "into")
             if kind == "docker":
-                image = Image(reference=image_name, python="python3", workdir="/work", digest="0")
+                image = Image(reference=image_name, python="python3", workdir="/repo", digest="0")
             else:
                 # Other plugins that happen to be installed cost a second each time and are not what is tested.
                 image = Image(
                     reference=None,
                     python=sys.executable,
-                    workdir="/work",
+                    workdir="/repo",
                     env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
                     readonly=(sys.prefix, sys.base_prefix),
                     digest="0",
@@ -108,7 +108,7 @@ def open_bench(tmp_path: Path, needed: Callable[[str], None], image_name: str) -
                 suite = Suite(kind="unittest", argv=(image.python, "-m", "unittest", "discover"))
             if kind_of_suite == "command":
                 suite = Suite(kind="command", argv=("sh", "-c", "grep -q fixed pkg/core.py"))
-            opening = open_workspace(choose(kind), image, snapshot, limits=SandboxSpec(workdir="/work"), run_id="t")
+            opening = open_workspace(choose(kind), image, snapshot, limits=SandboxSpec(workdir="/repo"), run_id="t")
             workspace = stack.enter_context(opening)
             base = run_suite(workspace.box, suite) if report else SuiteReport(status="ran")
             brief = Brief(

@@ -38,10 +38,10 @@ def robot(seen: Seen) -> Answer:
     tools = {tool["function"]["name"] for tool in body.get("tools", [])}
     if not tools:
         return completion(json.dumps([{"cause": "the sign is wrong", "files": ["shop/prices.py"]}]))
-    if "accept_probe" in tools:
+    if said == 0 and "accept_probe" in tools:
         probe = "import sys\nfrom shop.prices import total\nsys.exit(0 if total([1, 2]) == 3 else 2)\n"
         return completion("", ("write_probe", arguments(content=probe)), ("accept_probe", arguments(reason="negative")))
-    if "locate" in tools:
+    if said == 0 and "locate" in tools:
         return completion("", ("locate", arguments(places=[{"path": "shop/prices.py", "symbols": ["total"]}])))
     if "result += discount" in text and said >= 1:
         return completion("", ("submit", arguments(summary="Prices are added up.")))

@@ -43,7 +43,7 @@ def test_runs_are_compared_with_base(open_bench: Any, confined: str) -> None:
 
 def test_some_tests(open_bench: Any, confined: str) -> None:
     bench = open_bench(confined, report=True)
-    for tests in ([NAME], [f"./{NAME}"], [f"/work/{NAME}"], NAME, f'["{NAME}"]'):
+    for tests in ([NAME], [f"./{NAME}"], [f"/repo/{NAME}"], NAME, f'["{NAME}"]'):
         done = bench.call("run_tests", tests=tests)
         assert done.data["outcomes"] == {NAME: "passed"}
         assert (done.data["whole"], done.data["missing"]) == (False, [])

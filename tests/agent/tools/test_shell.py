@@ -19,7 +19,7 @@ def test_output_is_in_order_and_the_exit_code_is_named(any_bench: Any) -> None:
 def test_only_files_stay(bench: Any) -> None:
     bench.call("shell", command="cd /tmp; export A=1; touch made")
     assert bench.call("shell", command="pwd; echo [$A]; ls /tmp/made").text.splitlines()[:3] == [
-        "/work",
+        "/repo",
         "[]",
         "/tmp/made",
     ]

@@ -191,9 +191,9 @@ def test_the_frame_around_a_command_is_cheap(bench: Any) -> None:
     def best(action: Any) -> float:
         times = []
         for _ in range(40):
-            start = time.perf_counter()
+            start = time.thread_time()
             action()
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
         return min(times)
 
     bare = best(lambda: bench.workspace.box.exec(argv, timeout=10))

@@ -6,7 +6,7 @@ from agent.tools.values import ToolLimits
 def test_a_file_with_line_numbers(any_bench: Any) -> None:
     done = any_bench.call("view", path="docs/guide.md")
     assert done.text == "docs/guide.md (lines 1-3 of 3)\n1\t# Guide\n2\t\n3\tThe size of a Box."
-    assert any_bench.call("view", path="/work/docs/guide.md", start=3).text.endswith(
+    assert any_bench.call("view", path="/repo/docs/guide.md", start=3).text.endswith(
         "(lines 3-3 of 3)\n3\tThe size of a Box."
     )
     assert any_bench.call("view", path="docs/guide.md", start=2, end=99).text.startswith(
@@ -61,7 +61,7 @@ def test_a_long_file_is_outlined(bench: Any) -> None:
     bench.workspace.write("big.py", source.encode())
     done = bench.call("view", path="big.py")
     assert "big.py (905 lines): too long to show at once" in done.text
-    assert "4-904\tclass Big\n6-7\t  def method_0(self, x)" in done.text
+    assert "4-904\t@decorated class Big\n6-7\t  def method_0(self, x)" in done.text
     assert "Lines 1-60:\n1\timport os\n" in done.text
     assert len(done.text.encode()) <= 16_000
     assert bench.call("view", path="big.py", start=6, end=7).text.splitlines()[1] == "6\t    def method_0(self, x):"

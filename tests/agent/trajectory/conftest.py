@@ -139,7 +139,7 @@ def base(
     image = Image(
         reference=None,
         python=sys.executable,
-        workdir="/work",
+        workdir="/repo",
         env=env,
         readonly=(sys.prefix, sys.base_prefix),
         digest="0",
@@ -148,7 +148,7 @@ def base(
     provider = choose(confined)
 
     def opened() -> AbstractContextManager[Workspace]:
-        return open_workspace(provider, image, snapshot, limits=SandboxSpec(workdir="/work"), run_id="t")
+        return open_workspace(provider, image, snapshot, limits=SandboxSpec(workdir="/repo"), run_id="t")
 
     with opened() as workspace:
         report = run_suite(workspace.box, suite)

@@ -11,12 +11,11 @@ from agent.journal import Journal
 from agent.models.errors import AuthenticationFailed, ModelUnavailable
 from agent.models.scripted import ScriptedModel, says
 from agent.models.values import Message, Sampling, ToolCall
-from agent.tools.values import ToolLimits
 from agent.trajectory.conversation import LEFT_OUT, Conversation
 from agent.trajectory.hypotheses import find_hypotheses
 from agent.trajectory.prompts import render
 from agent.trajectory.tape import Tape
-from agent.trajectory.values import Evidence
+from agent.trajectory.values import Evidence, LoopLimits
 from agent.trajectory.warmup import WarmUp
 
 EMPTY = Context(outline="", files=())
@@ -115,7 +114,7 @@ class TestHypotheses:
             EMPTY,
             count=2,
             sampling=Sampling(),
-            limits=ToolLimits(),  # type: ignore[arg-type]
+            limits=LoopLimits(),  # type: ignore[arg-type]
         )
         return [hypothesis.cause for hypothesis in found]
 

@@ -31,7 +31,7 @@ class TestReact:
     def test_the_task_is_told_once_and_first(self, stage: Stage):
         stage.walk([says("", FIX, SUBMIT)])
         system, user = stage.asked[0].messages
-        assert "/work" in system.content and "20 s" in system.content
+        assert "/repo" in system.content and "20 s" in system.content
         assert "total([1, 2])" in user.content and "tests/test_prices.py::test_total" in user.content
 
     def test_done_too_early_is_sent_back(self, stage: Stage):
@@ -39,6 +39,11 @@ class TestReact:
         assert "nothing is changed" in stage.told(2)
         assert "Have to pass and do not: tests/test_prices.py::test_total" in stage.told(3)
         assert ended.exit is ExitReason.SUBMITTED and ended.stats["refused"] == 2
+
+    def test_how_often_it_is_sent_back_is_said(self, stage: Stage):
+        stage.walk([says("", WRONG, SUBMIT), says("", SUBMIT), says("", SUBMIT)], refusals=2)
+        assert "at most 2 times" in stage.asked[0].messages[0].content
+        assert "1 more after this" in stage.told(2) and "the next one is taken as it is" in stage.told(3)
 
     def test_what_breaks_other_tests_is_sent_back(self, stage: Stage):
         stage.walk([says("", FIX, BREAK, SUBMIT), says("", replace("return max", "return min"), SUBMIT)])
@@ -160,18 +165,23 @@ class TestIterate:
         assert "exit code 0" in blind.told(5)
         assert ended.exit is ExitReason.SUBMITTED and ended.candidates[0].claims["proven"] == "true"
 
-    def test_the_history_is_cleared_in_between(self, blind: Stage):
+    @pytest.mark.parametrize(("tokens", "kept"), [(500, True), (31_000, False)])
+    def test_a_long_history_is_cleared_in_between(self, blind: Stage, tokens: int, kept: bool):
+        spent = Usage(calls=1, input_tokens=tokens)
         blind.walk(
             [
-                says("secret thought", call("write_probe", content=PROBE), call("accept_probe", reason="r")),
+                says(
+                    "secret thought", call("write_probe", content=PROBE), call("accept_probe", reason="r"), usage=spent
+                ),
                 says("", FIX),
                 says("", SUBMIT),
             ],
             strategy="iterate",
         )
         second = blind.asked[1].messages
-        assert not any("secret thought" in message.content for message in second)
-        assert PROBE.splitlines()[1] in second[-1].content
+        assert any("secret thought" in message.content for message in second) is kept
+        if not kept:
+            assert PROBE.splitlines()[1] in second[-1].content and "What it shows: r" in second[-1].content
 
     def test_a_probe_without_the_problem_is_not_accepted(self, blind: Stage):
         blind.walk(
@@ -202,13 +212,31 @@ class TestIterate:
         assert "limit of 2 checks" in stage.told(4)
         assert ended.candidates[0].claims["proven"] == "true"
 
+    def test_nothing_is_changed_before_the_problem_is_shown(self, blind: Stage):
+        shell = call("shell", command="echo 'x = 1' >> shop/prices.py")
+        ended = blind.walk(
+            [
+                says("", FIX, SUBMIT, shell, call("write_probe", content=PROBE), call("accept_probe", reason="r")),
+                says("", FIX),
+                says("", SUBMIT),
+            ],
+            strategy="iterate",
+        )
+        texts = [message.content for message in blind.asked[1].messages]
+        assert sum("first show the problem" in text for text in texts) >= 2
+        assert "x = 1" not in ended.candidates[0].patch.diff, "what the shell changed was taken back"
+        assert ended.candidates[0].claims["proven"] == "true"
+
 
 class TestSingle:
     def test_locate_then_everything_at_once(self, stage: Stage):
         place = {"path": "shop/prices.py", "symbols": ["total"]}
         ended = stage.walk([says("", call("locate", places=[place])), says("", FIX, SUBMIT)], strategy="single")
         assert "result -= price" in stage.told(2)
-        assert {spec.name for spec in stage.asked[1].tools} == {"edit", "submit"}
+        assert {spec.name for spec in stage.asked[1].tools} == {"view", "search", "edit", "submit", "locate"}
+        assert stage.asked[0].tools == stage.asked[1].tools, (
+            "a list of tools that changes is a prompt that no cache holds"
+        )
         assert ended.candidates[0].claims["proven"] == "true"
 
     def test_an_edit_that_does_not_fit_is_asked_for_again(self, stage: Stage):
@@ -239,11 +267,11 @@ class TestResume:
             """By what the conversation holds, so that it fits whatever was served before."""
             told = [message.content for message in request.messages if message.role != "system"]
             tools = {spec.name for spec in request.tools}
-            if "accept_probe" in tools:
-                return says("", call("write_probe", content=PROBE), call("accept_probe", reason="r"))
-            if "locate" in tools:
-                return says("", call("locate", places=[{"path": "shop/prices.py"}]))
             replies = sum(message.role == "assistant" for message in request.messages)
+            if replies == 0 and "accept_probe" in tools:
+                return says("", call("write_probe", content=PROBE), call("accept_probe", reason="r"))
+            if replies == 0 and "locate" in tools:
+                return says("", call("locate", places=[{"path": "shop/prices.py"}]))
             if replies == 0 and "shell" in tools:
                 return says("", call("shell", command="date +%N; echo $RANDOM"))
             if not any("result += price" in text for text in told):
