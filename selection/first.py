@@ -1,7 +1,7 @@
-"""The first selector: pool, suite regressions, then the smallest normalised diff.
+"""The first selector: pool, suite regressions, then how much it repairs, the proposer's belief, votes, and the smallest normalised diff.
 
-Clusters are tried from the smallest diff up and the first that gets through the gate is chosen. That is the lexicographic
-order (gate, then size) without running what cannot win.
+Clusters are tried in that order and the first that gets through the gate is chosen. That is the lexicographic order with the gate
+first, without running what cannot win.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ GATE = "suite"
 
 
 class FirstSelector:
-    """Gate by execution, then size."""
+    """Gate by execution, then the pool's order."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ def _value(result: GateResult | None) -> float | None:
 
 
 def _reason(result: GateResult | None) -> str:
-    return "not run: a smaller change got through" if result is None else result.reason
+    return "not run: one before it got through" if result is None else result.reason
 
 
 def _why(pool: Pool, results: Mapping[str, GateResult], chosen: str | None) -> str:
@@ -125,11 +125,12 @@ def _why(pool: Pool, results: Mapping[str, GateResult], chosen: str | None) -> s
         rivals = len(pool.clusters) - 1
         if not rivals:
             return f"the only distinct change; {results[chosen].reason}"
-        before = f"{fallen} smaller or equal one{'s' if fallen != 1 else ''} fell at the gate; " if fallen else ""
-        return f"smallest of {len(pool.clusters)} distinct changes that got through; {before}{results[chosen].reason}"
+        before = f", and {fallen} before it fell at the gate" if fallen else ""
+        order = "by tests repaired, its search's belief, votes and size"
+        return f"the first of {len(pool.clusters)} distinct changes {order}{before}; {results[chosen].reason}"
     if not pool.clusters:
         if pool.dropped:
             return f"none of {len(pool.dropped)} candidates could enter the pool: {pool.dropped[0].reason}"
         return "no candidate was proposed"
     first = results[pool.clusters[0].leader].reason
-    return f"none of the {len(results)} distinct changes that were run got through; the smallest: {first}"
+    return f"none of the {len(results)} distinct changes that were run got through; the first: {first}"

@@ -15,7 +15,7 @@ class Pool:
     """What is left to choose between."""
 
     clusters: tuple[Cluster, ...]
-    """Ordered by the leader's demands (more first), then size, votes, the proposer's own order, and the leader's id."""
+    """Ordered by the leader's demands (more first), then the best place in a proposer's own order, votes, size, and the leader's id."""
     candidates: dict[str, Candidate]
     """Those in clusters, by id."""
     dropped: tuple[Dropped, ...]
@@ -46,7 +46,7 @@ def build_pool(candidates: Sequence[Candidate], base: BaseTree, demands: Callabl
     for identifier, form in forms.items():
         groups.setdefault(form.digest, []).append(identifier)
     clusters = [_cluster(members, kept, forms) for members in groups.values()]
-    clusters.sort(key=lambda c: (-demands(kept[c.leader]), c.size, -_votes(c, kept), kept[c.leader].order, c.leader))
+    clusters.sort(key=lambda c: (-demands(kept[c.leader]), _place(c, kept), -_votes(c, kept), c.size, c.leader))
     return Pool(clusters=tuple(clusters), candidates=kept, dropped=tuple(dropped))
 
 
@@ -68,6 +68,11 @@ def _cluster(members: list[str], kept: dict[str, Candidate], forms: dict[str, No
     """One cluster; its leader is the member with the shortest diff, then the smallest id."""
     leader = min(members, key=lambda m: (len(kept[m].patch.diff), m))
     return Cluster(leader=leader, members=tuple(sorted(members)), size=forms[leader].size)
+
+
+def _place(cluster: Cluster, kept: dict[str, Candidate]) -> int:
+    """Where a proposer ranks it, at best."""
+    return min(kept[member].order for member in cluster.members)
 
 
 def _votes(cluster: Cluster, kept: dict[str, Candidate]) -> int:

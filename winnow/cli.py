@@ -38,16 +38,22 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="More progress, such as the environment's build log.")]
 
 
-@app.callback()
-def top(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
-) -> None:
-    """What holds for every command."""
-    if show_version:
+def _print_version(wanted: bool) -> None:
+    """Before anything else is looked at, a missing command included."""
+    if wanted:
         from importlib.metadata import version
 
         typer.echo(version("winnow"))
         raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """What holds for every command."""
 
 
 @app.command()

@@ -10,7 +10,7 @@ inside a step goes on from its journal.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
+from sandbox.errors import DiskFull
 from winnow import steps
 from winnow.state import RunContext, RunState, SeatState
 
@@ -67,7 +68,11 @@ def _after_select(state: RunState, runtime: Runtime[RunContext]) -> str:
 
 @contextmanager
 def open_graph(checkpoints: Path) -> Iterator[Graph]:
-    """Compile the graph over a checkpoint file, which is made when it is not there."""
+    """Compile the graph over a checkpoint file, which is made when it is not there.
+
+    Raises:
+        DiskFull: there is no room for a checkpoint, at any time until the end.
+    """
     graph = StateGraph(RunState, context_schema=RunContext)
     graph.add_node("prepare", _prepare)
     graph.add_node("localize", _localize)
@@ -80,11 +85,15 @@ def open_graph(checkpoints: Path) -> Iterator[Graph]:
     graph.add_conditional_edges("plan", _fan_out, ["trajectory"])
     graph.add_edge("trajectory", "select")
     graph.add_conditional_edges("select", _after_select, ["plan", END])
-    connection = sqlite3.connect(checkpoints, check_same_thread=False)
     try:
-        yield graph.compile(checkpointer=SqliteSaver(connection))
-    finally:
-        connection.close()
+        with closing(sqlite3.connect(checkpoints, check_same_thread=False)) as connection:
+            yield graph.compile(checkpointer=SqliteSaver(connection))
+    except sqlite3.OperationalError as error:
+        if not any(word in str(error) for word in ("full", "disk I/O", "unable to open", "readonly")):
+            raise
+        raise DiskFull(
+            f"{checkpoints} cannot be written: {error}", hint="Free some space, or set --state-dir elsewhere."
+        ) from error
 
 
 def run_to_end(graph: Graph, context: RunContext, *, workers: int) -> None:

@@ -81,6 +81,7 @@ def _image(context: RunContext, snapshot: Snapshot) -> Image:
         return prepare_image(
             ImageRequest(
                 image=settings.image.name,
+                pytest=settings.suite.command is None or "pytest" in settings.suite.command,
                 base_image=settings.image.base,
                 setup=settings.image.setup,
                 python=settings.image.python,

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from envs.issues import GitHub, read_issue
 from envs.repository import find_repository
 from envs.values import Task
 from sandbox.choose import Kind, choose
-from sandbox.errors import WinnowError
+from sandbox.errors import DiskFull, SandboxLost, SandboxUnavailable, WinnowError
 from sandbox.port import SandboxProvider
 from sandbox.reaper import sweep
 from winnow.crew import open_crew
@@ -189,9 +189,13 @@ def _solve(
             run_to_end(graph, context, workers=workers(settings))
     except (WinnowError, KeyboardInterrupt) as error:
         stopped = machines.stopped or isinstance(error, KeyboardInterrupt)
-        run.save(_STATUS, status("interrupted" if stopped else "failed", str(error)))
+        with suppress(DiskFull):  # then the first error is the one to tell
+            run.save(_STATUS, status("interrupted" if stopped else "failed", str(error)))
+        go_on = f"Go on with: winnow resume {run.id}"
         if stopped:
-            raise Interrupted(f"run {run.id} was interrupted", hint=f"Go on with: winnow resume {run.id}") from error
+            raise Interrupted(f"run {run.id} was interrupted", hint=go_on) from error
+        if isinstance(error, (SandboxLost, SandboxUnavailable, DiskFull)):
+            error.hint = f"{error.hint} {go_on}".strip()
         raise
     final = status("finished")
     result = conclude(context, final)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.proposer import Seat
-from agent.repair.search import Listener, read_edit, run_search
+from agent.repair.search import Listener, read_edit, rescored, run_search
 from agent.repair.values import RepairEdit, RepairRequest, SearchResult, apply_edit
 from agent.values import Candidate, ExitReason, Trajectory, Usage
 from envs.workspace import Workspace
@@ -32,6 +32,7 @@ class _Progress:
     tried: int = 0
     next: int = 0
     """Place in the order of candidates from which on nothing is known."""
+    passed: set[int] = field(default_factory=set)
 
     def add(self, edit: RepairEdit) -> None:
         """Keep an edit once: a kill between an edit and the next progress makes the search report it again."""
@@ -45,6 +46,7 @@ class _Progress:
         for event in seat.journal.past:
             past.tried = max(past.tried, int(event.get("tried", 0)))
             past.next = max(past.next, int(event.get("next", 0)))
+            past.passed.update(event.get("passed", ()))
             if event["kind"] == "plausible":
                 past.add(RepairEdit.model_validate(event["edit"]))
         return past
@@ -103,6 +105,7 @@ class RepairProposer:
             max_candidates=self._max_candidates,
             max_plausible=self._max_plausible,
             skip=progress.next,
+            passed=tuple(sorted(progress.passed)),
             known=tuple(edit.index for edit in progress.edits),
             cpu_s=self._cpu_limit_s,
             timeout_s=10 * self._cpu_limit_s,
@@ -122,7 +125,9 @@ class RepairProposer:
             elif kind == "progress":
                 progress.tried = before + _number(event, "tried")
                 progress.next = max(progress.next, _number(event, "next"))
-                seat.journal.append("progress", tried=progress.tried, next=progress.next)
+                passed = _numbers(event.get("passed"))
+                progress.passed.update(passed)
+                seat.journal.append("progress", tried=progress.tried, next=progress.next, passed=passed)
                 total = min(_number(event, "total"), self._max_candidates)
                 shown = {
                     "tried": progress.tried,
@@ -131,6 +136,8 @@ class RepairProposer:
                     "cpu_s": _number(event, "cpu_s"),
                 }
                 seat.report("search", {"seat": seat.id, **shown})
+            elif kind == "scores":
+                progress.edits = [rescored(edit, event) for edit in progress.edits]
             elif kind in ("baseline", "located"):
                 seat.journal.append(kind, **{name: value for name, value in event.items() if name != "event"})
 
@@ -141,6 +148,11 @@ def _number(event: Mapping[str, Any], name: str) -> int:
     """A count of an event, 0 when it is none: the engine's output passes through the code that it judges."""
     value = event.get(name)
     return int(value) if isinstance(value, (int, float)) and 0 <= value < 1 << 53 else 0
+
+
+def _numbers(value: object) -> list[int]:
+    """Indices of an event; what is none is left out, for the same reason."""
+    return [item for item in value if isinstance(item, int)][:1000] if isinstance(value, list) else []
 
 
 def _candidates(seat: Seat, workspace: Workspace, edits: Sequence[RepairEdit]) -> tuple[Candidate, ...]:

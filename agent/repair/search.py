@@ -22,7 +22,7 @@ def run_search(box: Sandbox, request: RepairRequest, *, on_event: Listener) -> S
     Args:
         box: holds the base tree and the project's environment.
         request: what to search, and for how long.
-        on_event: gets every event as it comes (`started`, `baseline`, `located`, `progress`, `plausible`, `done`), in this thread.
+        on_event: gets every event as it comes, in this thread: `started`, `baseline`, `located`, `progress`, `plausible`, `scores`, `done`.
 
     Raises:
         SandboxError: the machine failed. Whatever the engine or the project does is a result.
@@ -75,6 +75,7 @@ def _as_json(request: RepairRequest, arguments: list[str]) -> bytes:
             "max_candidates": request.max_candidates,
             "max_plausible": request.max_plausible,
             "skip": request.skip,
+            "passed": list(request.passed),
             "known": list(request.known),
             "cpu_s": request.cpu_s,
         }
@@ -109,6 +110,8 @@ class _Reader:
                 self._edits.append(read_edit(event))
             except ValidationError:
                 return
+        if event["event"] == "scores":
+            self._edits = [rescored(edit, event) for edit in self._edits]
         self._last[event["event"]] = event
         self._on_event(event)
 
@@ -135,6 +138,13 @@ class _Reader:
 def read_edit(event: Mapping[str, object]) -> RepairEdit:
     """The edit of a `plausible` event. Raises ValidationError when it is none."""
     return RepairEdit.model_validate({name: event[name] for name in RepairEdit.model_fields if name in event})
+
+
+def rescored(edit: RepairEdit, event: Mapping[str, object]) -> RepairEdit:
+    """The edit with the score that a `scores` event gives it, if any."""
+    scores = event.get("scores")
+    score = scores.get(str(edit.index)) if isinstance(scores, dict) else None
+    return edit.model_copy(update={"score": float(score)}) if isinstance(score, (int, float)) else edit
 
 
 def _count(value: object) -> int:

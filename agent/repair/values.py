@@ -34,6 +34,8 @@ class RepairRequest(Value):
     """The search ends when it has this many."""
     skip: int = Field(default=0, ge=0)
     """Candidates at the front that an earlier search has evaluated: `next` of its last progress."""
+    passed: tuple[int, ...] = ()
+    """Indices of those that passed at first, as its progress said."""
     known: tuple[int, ...] = ()
     """Indices of edits that it found plausible: they count for `max_plausible`, and are not reported again."""
     cpu_s: float = Field(default=0.0, ge=0)
@@ -60,7 +62,7 @@ class RepairEdit(Value):
     index: int = Field(ge=0)
     """Place in the order of candidates, from 0."""
     score: float
-    """The engine's belief; only good for comparing edits of one search, higher is better."""
+    """The engine's belief; only good for comparing edits of one search, higher is better. The search's end may change it."""
     repairs: tuple[str, ...] = ()
     """Those of the request's failing tests that pass with it."""
     flags: tuple[str, ...] = ()

@@ -27,9 +27,12 @@ from inject import Bug, propose  # noqa: E402
 from packages import DEVELOPMENT, HELD_BACK, Project, prepare  # noqa: E402
 
 from agent.repair.archive import engine_archive  # noqa: E402
+from winnow.settings import Repair  # noqa: E402
 
-JUDGED = 5
+JUDGED = 20
 """Edits of one search that are judged by the hidden tests: the best by score, and the one found first."""
+LIMITS = Repair()
+"""Those of `winnow fix`."""
 MAX_SHARE = 0.5
 """A bug that breaks more of the suite than this is none that anybody would ship."""
 
@@ -154,7 +157,10 @@ def search(project: Project, case: dict) -> dict:
         events, cpu, wall = run_engine(project, tree, scratch, case, hidden)
         last = {event["event"]: event for event in events}
         edits = [event for event in events if event["event"] == "plausible"]
-        ranked = sorted(edits, key=lambda event: -event["score"])
+        scores = last.get("scores", {}).get("scores", {})
+        for edit in edits:
+            edit["score"] = scores.get(str(edit["index"]), edit["score"])
+        ranked = sorted(edits, key=lambda event: (-event["score"], event["index"]))
         wanted = case["visible_failing"] + case["visible_passing"] + hidden
         for place, edit in enumerate(ranked):
             edit["same"] = same(project, bug, tree, edit)
@@ -207,6 +213,8 @@ def run_engine(
                 "arguments": arguments,
                 "tests": places,
                 "failing": case["visible_failing"],
+                "max_candidates": LIMITS.max_candidates,
+                "max_plausible": LIMITS.max_plausible,
             }
         )
     )

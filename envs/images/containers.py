@@ -68,9 +68,13 @@ class Containers:
         self.cache.mkdir(parents=True, exist_ok=True)
         if self.request.image and not self.request.setup:
             name = self.own_dockerfile() if self.request.image == OWN_DOCKERFILE else self.request.image
-            return self.kept(
-                ("named", self.find(name), self.request.python or ""), lambda digest: self.named(name, digest)
+            place = (
+                "named",
+                self.find(name),
+                self.request.python or "",
+                "" if self.request.pytest else "without pytest",
             )
+            return self.kept(place, lambda digest: self.named(name, digest))
         base = self.request.image or self.request.base_image or self.official()
         found = self.find(base)
         return self.kept(("built", found), lambda digest: self.build(base, digest))
@@ -259,7 +263,8 @@ class Containers:
 
     def modules(self) -> tuple[str, ...]:
         """Return the modules whose import shows that the tests can run."""
-        return ("pytest", *((self.recipe.main,) if self.recipe.main else ()))
+        wanted = ("pytest",) if self.request.pytest or not self.request.image else ()
+        return (*wanted, *((self.recipe.main,) if self.recipe.main else ()))
 
     @contextmanager
     def opened(self, image: Image) -> Iterator[Sandbox]:

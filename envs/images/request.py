@@ -14,6 +14,8 @@ class ImageRequest(Value):
     """Docker image that has everything: used as it is. `Dockerfile` means the repository's own."""
     base_image: str | None = None
     """Docker image to build on; it needs Python and git."""
+    pytest: bool = True
+    """Whether a Docker image that is named must have pytest. Where environments are built, it is installed in any case."""
     setup: tuple[str, ...] = ()
     """Shell commands that replace the detected installation. They run in the work tree, with the environment's tools first on PATH."""
     python: str | None = None

@@ -120,7 +120,9 @@ class DockerProvider:
             state = api.inspect_container(container)["State"]
         except NotFound:
             return "; ".join(filter(None, ("the container is gone", printed)))
-        except (DockerException, OSError) as error:
+        except OSError:
+            return "the Docker daemon no longer answers"
+        except DockerException as error:
             return str(translate(error, "look at the container", "running"))
         reason = (
             "out of memory" if state["OOMKilled"] else f"container {state['Status']}, exit code {state['ExitCode']}"

@@ -156,6 +156,16 @@ def test_votes_of_different_trajectories_break_a_tie_of_size(
     assert choose(base, bench, [lone, *voted]).chosen == voted[0].id
 
 
+def test_the_proposers_order_goes_before_votes_and_size(base: BaseTree, candidate: Callable[..., Candidate]) -> None:
+    small = [candidate(SMALL, trajectory=t, order=1) for t in "ab"]
+    large = candidate(LARGE, order=0)
+    assert choose(base, ScriptedBench({"len(str": [GOOD]}), [*small, large]).chosen == large.id
+    again = candidate(SMALL.replace("x + 1", "(x + 1)  # as somebody else ranks it"), trajectory="c", order=0)
+    assert (
+        choose(base, ScriptedBench({"x + 1": [GOOD], "(x + 1)": [GOOD]}), [*small, large, again]).chosen == small[0].id
+    )
+
+
 def test_what_changes_nothing_that_counts_is_dropped_with_its_reason(
     base: BaseTree, candidate: Callable[..., Candidate]
 ) -> None:

@@ -126,7 +126,8 @@ def winnow(user: Path, environments: Path, confined: str) -> Callable[..., subpr
             **options.pop("env", {}),
         }  # type: ignore[dict-item]
         command = [str(Path(sys.executable).with_name("winnow")), *map(str, argv)]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+        options = {"capture_output": not {"stdout", "stderr"} & options.keys(), **options}
+        return subprocess.run(command, env=env, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
 
     return run
 

@@ -10,6 +10,7 @@ from typing import Iterable, Iterator, NamedTuple, Optional, Sequence, Union
 from . import module_level
 from .baseline import Baseline
 from .candidates import BODY, DEFAULT, Candidate, Generator
+from .chance import Chance
 from .confirm import Confirmer
 from .evaluate import Judge
 from .forks import cpu_seconds
@@ -114,12 +115,23 @@ class Hunt:
             archive=tools.archive,
         )
         self._scorer = Scorer(found)
+        self._chance = Chance()
+        self._passed = frozenset(tools.request.passed)
+        self._found_edits: dict[int, Candidate] = {}
         self._seen: dict[object, set[object]] = {}
         self.taken = 0
         """Candidates of the budget that were used."""
         self.left_out = False
         """The budget ended before the candidates did."""
-        self.plausible = 0
+
+    @property
+    def plausible(self) -> int:
+        """Edits found, by an earlier search too."""
+        return len(self._found_edits)
+
+    def scores(self) -> dict[int, float]:
+        """How much to believe in each edit found, by index, now that it is known how many others pass."""
+        return {index: round(self._scorer.score(item, self._chance), 5) for index, item in self._found_edits.items()}
 
     def run(self, budget: int, reloads: int) -> None:
         """Cheap candidates first, then what is left of them, then those that need a module to be executed again.
@@ -141,7 +153,7 @@ class Hunt:
         self.left_out = len(candidates) > budget
         if not self.plausible:
             for batch in _chunks(early[:_ALONE]):
-                self._evaluate(batch, alone=True)
+                self._evaluate(batch, alone=True, repeated=True)
         for trial in slow[: _RETRIES // 4 if self.plausible else _RETRIES]:
             if self._judge.judge([trial.swap], large=True) == ["passed"]:
                 self._settle(trial)
@@ -163,13 +175,16 @@ class Hunt:
         self._count.search_cpu_s += cpu_seconds() - started
         return batch
 
-    def _evaluate(self, batch: list[Trial], alone: bool = False) -> list[Trial]:
+    def _evaluate(self, batch: list[Trial], *, alone: bool = False, repeated: bool = False) -> list[Trial]:
         """Try a batch, settle what passes, and return what ran out of time."""
         count = self._count
         started = cpu_seconds()
         verdicts = self._judge.judge([trial.swap for trial in batch], alone=alone)
         count.search_cpu_s += cpu_seconds() - started
         count.tried += len(batch)
+        if not repeated:
+            for trial, verdict in zip(batch, verdicts):
+                self._chance.note(trial.candidate, verdict == "passed")
         for trial, verdict in zip(batch, verdicts):
             if verdict == "passed" and self._judge.judge([trial.swap], large=True) == ["passed"]:
                 self._settle(trial)
@@ -177,6 +192,7 @@ class Hunt:
             "progress",
             tried=count.tried,
             next=batch[-1].order + 1,
+            passed=[trial.order for trial, verdict in zip(batch, verdicts) if verdict == "passed" and not repeated],
             cpu_s=round(cpu_seconds(), 3),
             search_cpu_s=round(count.search_cpu_s, 3),
         )
@@ -195,8 +211,10 @@ class Hunt:
                 continue
             order = self._count.index
             self._count.index += 1
+            if order < self._request.skip:
+                self._chance.note(candidate, order in self._passed)
             if order in self._request.known:
-                self._found_one()
+                self._found_one(order, candidate)
             elif order >= self._request.skip:
                 yield Trial(order, candidate, swap)
 
@@ -238,15 +256,15 @@ class Hunt:
             function=candidate.unit.qualname,
             line=edit.line,
             index=trial.order,
-            score=round(self._scorer.score(candidate), 5),
+            score=round(self._scorer.score(candidate, self._chance), 5),
             repairs=self._names(repaired),
             flags=[*edit.flags, *part],
             cpu_s=round(cpu_seconds(), 3),
         )
-        self._found_one()
+        self._found_one(trial.order, candidate)
 
-    def _found_one(self) -> None:
-        self.plausible += 1
+    def _found_one(self, order: int, candidate: Candidate) -> None:
+        self._found_edits[order] = candidate
         if self.plausible >= self._request.max_plausible:
             raise Stop("enough")
 

@@ -39,8 +39,10 @@ class Request:
     """Test files to collect, nearest first."""
     skip: int = 0
     """Candidates at the front of the order that an earlier search has evaluated."""
+    passed: tuple[int, ...] = ()
+    """Those of them that passed their first evaluation, by index."""
     known: tuple[int, ...] = ()
-    """Those of them that it found plausible, by index: they count, and are not reported again."""
+    """Those of them that it found plausible: they count, and are not reported again."""
     cpu_s: float = 0.0
     """CPU seconds after which the search stops, wherever it is: a last resort that breaks repeatability. 0 is no limit."""
     batch: int = 50

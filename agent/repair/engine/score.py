@@ -1,4 +1,4 @@
-"""How much to believe in a plausible edit: where it is, what kind it is, how natural it reads, and how small it is."""
+"""How much to believe in a plausible edit: where it is, what kind it is, how natural it reads, how small it is, and how few others pass."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import tokenize
 from collections import Counter
 
 from .candidates import Candidate
+from .chance import Chance
 from .edits import DELETES
 from .localize import Map
 
+_CHANCE = 0.5
+"""Weight of the rate at which edits of the same place pass. Less than 1, since they are not independent of each other."""
+
 
 class Scorer:
-    """Scores by the search's own priority and by a token trigram model of the searched files."""
+    """Scores by the search's own priority, a token trigram model of the searched files, and what else passes at the same place."""
 
     def __init__(self, found: Map) -> None:
         self._counts: dict[tuple[str, ...], int] = {}
@@ -26,8 +30,8 @@ class Scorer:
                     gram = tuple(tokens[index - size + 1 : index + 1])
                     self._counts[gram] = self._counts.get(gram, 0) + 1
 
-    def score(self, candidate: Candidate) -> float:
-        """Higher is better; only good for comparing edits of one search."""
+    def score(self, candidate: Candidate, chance: Chance) -> float:
+        """Higher is better; only good for comparing edits of one search, at one moment."""
         source, edit = candidate.unit.source, candidate.edit
         line = source.text.rfind(b"\n", 0, edit.start) + 1
         stop = source.text.find(b"\n", edit.end)
@@ -40,7 +44,8 @@ class Scorer:
         before = _tokens(source.text[edit.start : edit.end].decode("utf-8", "replace"))
         size = 1 + _difference(before, _tokens(edit.text))
         penalty = 2.0 if DELETES in edit.flags else 0.0
-        return math.log(candidate.priority + 1e-9) - 0.15 * max(-4.0, min(natural, 12.0)) - 0.08 * size - penalty
+        own = math.log(candidate.priority + 1e-9) - 0.15 * max(-4.0, min(natural, 12.0)) - 0.08 * size - penalty
+        return own - _CHANCE * chance.log_rate(candidate)
 
     def _surprise(self, text: str) -> float:
         """Mean bits per token of a piece of code under the trigram model, with back-off."""

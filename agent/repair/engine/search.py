@@ -95,7 +95,10 @@ class Search:
                 unsearched = False
                 others = [item.test for item in baseline.failing if item.test not in group.tests]
                 hunt = Hunt(tools, group, baseline=own, others=others, found=found, expected=self._expected(own))
-                hunt.run(budget, RELOADS // len(stage) if stage is plan.groups else 0)
+                try:
+                    hunt.run(budget, RELOADS // len(stage) if stage is plan.groups else 0)
+                finally:
+                    self._events.emit("scores", scores=hunt.scores())
                 left -= hunt.taken
                 reason = "budget" if hunt.left_out else reason
                 if hunt.plausible:
