@@ -33,10 +33,8 @@ def test_ipython():
 
 def test_a_script_and_the_exception_that_is_reported():
     end = "TypeError: 'NoneType' object\n```\n"
-    text = (
-        '```py\nimport shop\nshop.total(None)\n```\nraises\n```pytb\nTraceback (most recent call last):\n  File "x", line 1\nshop.errors.BadPrice: no\n'
-        + end
-    )
+    start = "```py\nimport shop\nshop.total(None)\n```\nraises\n```pytb\nTraceback (most recent call last):\n"
+    text = f'{start}  File "x", line 1\nshop.errors.BadPrice: no\n{end}'
     found = only(text)
     assert found.kind == "script" and found.exception == "TypeError"
 
