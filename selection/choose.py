@@ -17,6 +17,9 @@ GATE, PROBES = "suite", "probes"
 """Names of the verifiers whose word is the outcome of runs."""
 
 
+DEFAULTS = Preferences()
+
+
 class Separation(Value):
     """What a selection trajectory was asked, and what it came to."""
 
@@ -30,13 +33,13 @@ class SelectionLog(Value):
 
     format: Literal[1] = 1
     evidence: Evidence
-    preferences: Preferences = Preferences()
+    preferences: Preferences = DEFAULTS
     separations: tuple[Separation, ...] = Field(default=())
     """In the order in which they were asked for."""
 
 
 def choose(
-    evidence: Evidence, preferences: Preferences = Preferences(), separator: Separator | None = None
+    evidence: Evidence, preferences: Preferences = DEFAULTS, separator: Separator | None = None
 ) -> tuple[Selection, SelectionLog]:
     """Select, and keep what it takes to select again.
 

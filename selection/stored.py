@@ -1,7 +1,6 @@
 """Pools on disk: one JSON object per line and per task, for selecting again and for comparing policies. Labels are elsewhere."""
 
 import gzip
-import io
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Self, TypeVar
@@ -157,8 +156,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         PoolUnusable: the file cannot be read, or is not UTF-8.
     """
     try:
-        raw = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with raw, io.TextIOWrapper(raw, "utf-8") as file:  # type: ignore[type-var]
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, line

@@ -110,7 +110,7 @@ def _read(lines: Sequence[str], python: bool) -> tuple[str, ...]:
     first = next(
         line
         for line in lines
-        if line.strip() and not line.lstrip().startswith(("#", '"""', "'" * 3)) or line is lines[-1]
+        if (line.strip() and not line.lstrip().startswith(("#", '"""', "'" * 3))) or line is lines[-1]
     )
     return (f"\0{len(first) - len(first.lstrip())}", *tokens)
 

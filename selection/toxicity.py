@@ -5,6 +5,7 @@ Which changes are right is not known here. Two witnesses stand in for it: the su
 stays, because a probe that sees what the others miss is what probes are for.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
@@ -55,7 +56,8 @@ def correlation(one: Mapping[str, float], other: Mapping[str, float]) -> float |
     spread = [sum((rank - mean) ** 2 for rank in ranks) for ranks in (left, right)]
     if not spread[0] or not spread[1]:
         return None
-    return sum((a - mean) * (b - mean) for a, b in zip(left, right, strict=True)) / (spread[0] * spread[1]) ** 0.5
+    together = sum((a - mean) * (b - mean) for a, b in zip(left, right, strict=True))
+    return together / math.sqrt(spread[0] * spread[1])
 
 
 def _known(verdict: Verdict) -> bool:

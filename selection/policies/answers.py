@@ -30,7 +30,7 @@ def answer(policy: str, assessment: Assessment, ranked: Ranked) -> Decision:
 
 
 def put_first(
-    decision: Decision, leader: str, rule: str, reason: str, assessment: Assessment, stages: Sequence[Stage]
+    decision: Decision, leader: str, *, rule: str, reason: str, assessment: Assessment, stages: Sequence[Stage]
 ) -> Decision:
     """The same order with another one moved to its top."""
     order = (leader, *(other for other in decision.ranking if other != leader))

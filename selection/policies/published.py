@@ -34,7 +34,7 @@ def codemonkeys(assessment: Assessment, preferences: Preferences, separator: Sep
     if picked is None or picked not in finalists:
         return decision
     reason = f"the selection trajectory picked {picked} of {', '.join(finalists)}"
-    return put_first(decision, picked, "selection trajectory", reason, assessment, stages)
+    return put_first(decision, picked, rule="selection trajectory", reason=reason, assessment=assessment, stages=stages)
 
 
 def agentless(assessment: Assessment, preferences: Preferences, separator: Separator) -> Decision:

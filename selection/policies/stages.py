@@ -92,8 +92,6 @@ def _kept(field: Sequence[Standing], stage: Stage, entrants: int) -> list[Standi
         return list(field)
     middle = fmean(known)
     filled = [middle if worth is None else worth for worth in worths]
-    if stage.keep is None:
-        bar = max(filled) - stage.slack
-    else:
-        bar = sorted(filled, reverse=True)[min(stage.keep(entrants), len(filled)) - 1]
+    place = 1 if stage.keep is None else min(stage.keep(entrants), len(filled))
+    bar = sorted(filled, reverse=True)[place - 1] - stage.slack
     return [standing for standing, worth in zip(field, filled, strict=True) if worth >= bar]
