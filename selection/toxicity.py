@@ -22,6 +22,8 @@ class Row(NamedTuple):
     probe: str
     author: str | None
     verdicts: Mapping[str, Verdict]
+    witness: bool
+    """It splits the changes in question, so that its word on others means something."""
 
 
 def toxic(rows: Sequence[Row], evidence: Evidence) -> Mapping[str, str]:
@@ -66,7 +68,8 @@ def _known(verdict: Verdict) -> bool:
 
 def _liked(row: Row, rows: Sequence[Row], evidence: Evidence) -> Mapping[str, float]:
     """By leader: the mean of what other authors' probes and the verifiers say. A leader of which nothing is known is missing."""
-    others = [r.verdicts for r in rows if r.probe != row.probe and (r.author is None or r.author != row.author)]
+    witnesses = (r for r in rows if r.witness and r.probe != row.probe)
+    others = [r.verdicts for r in witnesses if r.author is None or r.author != row.author]
     said: dict[str, list[float]] = {leader: [] for leader in evidence.leaders}
     for verdicts in others:
         for leader, verdict in verdicts.items():

@@ -77,9 +77,19 @@ def weigh(evidence: Evidence, table: Table) -> tuple[ProbeWeight, ...]:
     refused = {probe.id: why for probe in probes if (why := _refusal(probe, table))}
     admitted = [probe for probe in probes if probe.id not in refused]
     twins = _duplicates(admitted, table)
-    voting = [probe for probe in admitted if probe.id not in twins]
-    poison = toxic([Row(probe.id, probe.author, table.verdicts[probe.id]) for probe in voting], evidence)
     question = in_question(evidence)
+    reckoned = {}
+    for probe in admitted:
+        others = [leader for leader in question if leader not in own[probe.id]]
+        reckoned[probe.id] = _weight(probe, [table.verdicts[probe.id][leader] for leader in others])
+    poison = toxic(
+        [
+            Row(probe.id, probe.author, table.verdicts[probe.id], witness=reckoned[probe.id].weight > 0)
+            for probe in admitted
+            if probe.id not in twins
+        ],
+        evidence,
+    )
     weights = []
     for probe in probes:
         if probe.id in refused:
@@ -90,8 +100,7 @@ def weigh(evidence: Evidence, table: Table) -> tuple[ProbeWeight, ...]:
         elif probe.id in poison:
             weights.append(ProbeWeight(probe=probe.id, weight=0, reason=poison[probe.id], toxic=True))
         else:
-            others = [leader for leader in question if leader not in own[probe.id]]
-            weights.append(_weight(probe, [table.verdicts[probe.id][leader] for leader in others]))
+            weights.append(reckoned[probe.id])
     return tuple(weights)
 
 

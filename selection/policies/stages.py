@@ -32,7 +32,7 @@ class Ranked(NamedTuple):
 
     order: tuple[str, ...]
     rule: str
-    """Name of the stage that left one change, or the last one that separated any; `only` when there was nothing to compare."""
+    """Name of the stage that left one change; `id` where several were left; `only` where there was nothing to compare."""
     tied: tuple[str, ...]
     """What all stages found equal to the first, itself included; the order among them is by id."""
     margins: tuple[Margin, ...]
@@ -73,7 +73,7 @@ def _finite(worth: float | None) -> float | None:
 
 def _best(field: Sequence[Standing], stages: Sequence[Stage]) -> tuple[tuple[str, ...], str]:
     """What no stage can tell from the best, sorted by id, and the stage that decided."""
-    entrants, rule = len(field), "only" if len(field) == 1 else "id"
+    entrants, rule = len(field), "only"
     for stage in stages:
         if len(field) == 1:
             break
@@ -81,7 +81,7 @@ def _best(field: Sequence[Standing], stages: Sequence[Stage]) -> tuple[tuple[str
         if len(kept) < len(field):
             rule = stage.name
         field = kept
-    return tuple(standing.leader for standing in field), rule
+    return tuple(standing.leader for standing in field), rule if len(field) == 1 else "id"
 
 
 def _kept(field: Sequence[Standing], stage: Stage, entrants: int) -> list[Standing]:
