@@ -36,6 +36,37 @@ class Dropped(Value):
     reason: str
 
 
+class Margin(Value):
+    """How the first place and the second differ under one rule. Higher is better; None: unknown."""
+
+    rule: str
+    first: float | None
+    second: float | None
+
+
+class Decision(Value):
+    """A policy's answer."""
+
+    policy: str
+    verdict: Literal["chosen", "abstained"]
+    chosen: str | None = None
+    """A leader; for `random` and `first` any candidate. None when it abstains."""
+    shares: Mapping[str, float] = Field(default_factory=dict)
+    """Chance of being delivered, by candidate: sums to 1, or to 0 when it abstains. More than one entry for policies that draw lots."""
+    ranking: tuple[str, ...] = ()
+    """Leaders, best first."""
+    rule: str
+    """What decided, such as `gate`, `probes` or `size`; `only` when there was one change, `none` when there was nothing to choose."""
+    runner_up: str | None = None
+    margins: tuple[Margin, ...] = ()
+    """First place against runner-up, under every rule in order."""
+    probability: float | None = None
+    """P(the chosen one, or the best one when it abstains, is right), by the coefficients of `selection.policies.chance`.
+    None where there is nothing to choose."""
+    reason: str
+    """One sentence for people."""
+
+
 class Selection(Value):
     """Which candidate is delivered, or none, and all that the decision rests on."""
 
@@ -49,6 +80,8 @@ class Selection(Value):
     scores: tuple[Score, ...] = ()
     regressions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     """By leader: tests that pass on base and fail with it, confirmed by repetition. A leader that is missing was not run."""
+    decision: Decision | None = None
+    """How a policy came to it; None where the first change through the gate was taken without comparing."""
     settled: bool = False
     """Another round would not change the answer."""
     reason: str

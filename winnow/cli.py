@@ -3,18 +3,17 @@
 Commands import what they need when they run: `winnow --help` must not wait for LangGraph.
 """
 
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
-from sandbox.errors import WinnowError
-from winnow.errors import Exit, Interrupted, exit_code
+from winnow.cli_select import app as select_app
+from winnow.errors import Exit
+from winnow.output import errors as _errors
+from winnow.output import print_json as _print_json
 
 app = typer.Typer(
     name="winnow",
@@ -24,6 +23,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Fixes issues in software repositories: many independent tries in sandboxes, then a choice by evidence, or none.",
 )
+
+app.add_typer(select_app, name="select")
 
 _NEXT = "What to do"
 _WHERE = "Where it runs"
@@ -360,40 +361,6 @@ def _run(work: Callable[[Callable[..., None]], Any], *, as_json: bool, quiet: bo
     raise typer.Exit(result.exit_code)
 
 
-class _errors:  # noqa: N801 - reads as a statement
-    """Turn an error into one sentence, what to do about it, and a code."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyboardInterrupt):
-            error = Interrupted("interrupted")
-        if not isinstance(error, WinnowError):
-            return
-        code = exit_code(error)
-        if self._as_json:
-            _print_json(
-                {
-                    "status": "error",
-                    "exit_code": code,
-                    "error": {"kind": type(error).__name__, "message": str(error), "hint": error.hint},
-                }
-            )
-        else:
-            console = Console(stderr=True)
-            console.print(Text(f"winnow: {error}", style="bold"))
-            if error.hint:
-                console.print(Text(error.hint))
-            log_tail = getattr(error, "log_tail", "")
-            if log_tail:
-                console.print(Text(log_tail, style="dim"))
-        raise typer.Exit(code) from error
-
-
 def _given(flags: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Only what was said: a flag that was not given must not hide a file's value."""
     return {section: {k: v for k, v in values.items() if v is not None} for section, values in flags.items()}
@@ -409,9 +376,3 @@ def _state_dir(given: Path | None) -> Path:
     from winnow.settings import load
 
     return load({"run": {"state_dir": given}} if given else {}, repository=None).run.state_dir
-
-
-def _print_json(value: Any) -> None:
-    """One object, one line end, on standard output."""
-    json.dump(value, sys.stdout, indent=1, ensure_ascii=True)
-    sys.stdout.write("\n")

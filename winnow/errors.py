@@ -11,6 +11,7 @@
 | 22 | the tests cannot be run, or a named test does not exist or does not fail |
 | 23 | the project's environment cannot be made |
 | 24 | the patch was found but could not be delivered; it is kept in the run |
+| 25 | a file of candidates, pools, labels or a selection's log cannot be used |
 | 30 | no sandbox of the wanted kind can be had |
 | 31 | the image does not exist |
 | 32 | the machine was lost half-way; the run can be resumed |
@@ -45,6 +46,7 @@ from sandbox.errors import (
     SandboxUnavailable,
     WinnowError,
 )
+from selection.errors import PoolUnusable
 
 
 class SettingsError(WinnowError):
@@ -75,6 +77,7 @@ class Exit(IntEnum):
     SUITE = 22
     ENVIRONMENT = 23
     DELIVERY = 24
+    POOL = 25
     NO_SANDBOX = 30
     NO_IMAGE = 31
     SANDBOX_LOST = 32
@@ -101,6 +104,7 @@ _CODES: tuple[tuple[type[WinnowError], Exit], ...] = (
     (Undeliverable, Exit.DELIVERY),
     (BuildFailed, Exit.ENVIRONMENT),
     (TaskError, Exit.REPOSITORY),
+    (PoolUnusable, Exit.POOL),
     (ImageUnavailable, Exit.NO_IMAGE),
     (SandboxUnavailable, Exit.NO_SANDBOX),
     (DiskFull, Exit.DISK_FULL),

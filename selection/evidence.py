@@ -1,0 +1,199 @@
+"""What is known of a pool when the decision is made: values only, so that a decision can be made again from a file.
+
+Three verdicts, not two: what timed out, crashed or was never run is unknown. It is no pass, and it is no failure either.
+What a proposer says of its own work (`Candidate.claims`, `Candidate.summary`) has no place here.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from agent.probe import ProbeResult
+from agent.values import Candidate
+from sandbox.values import Value
+from selection.gate import GateResult
+from selection.values import Cluster, Dropped, Score
+
+JUDGE = "judge"
+"""Name of the verifier that is a chat model's P(correct)."""
+LEARNED = "learned"
+"""Name of the verifier that was trained on labelled patches."""
+AGREEMENT = "agreement"
+"""Name of the verifier that says how much a change shares with what other families changed; see `selection.agreement`."""
+
+
+class Verdict(StrEnum):
+    """What one check said of one tree."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    """Timed out, crashed, not run: nothing is known."""
+
+
+class Origin(StrEnum):
+    """Where a probe comes from; its quality follows from that (`selection.weights.QUALITY`)."""
+
+    ISSUE = "issue"
+    """Lifted from the issue's own text."""
+    WRITER = "writer"
+    """Written by an agent that proposes no patch."""
+    TRAJECTORY = "trajectory"
+    """Written by a trajectory that also proposed a patch."""
+    SELECTION = "selection"
+    """Written to tell leading candidates apart, with their patches in view."""
+    EXTERNAL = "external"
+    """Given from outside."""
+
+
+class Entry(Value):
+    """A candidate and who it comes from."""
+
+    candidate_id: str
+    trajectory_id: str
+    proposer: str
+    """A model's name, a system's name, or `repair`."""
+    family: str = ""
+    """Systems that copy each other share one name and one vote. Empty: the trajectory stands for itself."""
+    position: int = Field(default=0, ge=0)
+    """Its place in the order in which candidates came, from 0. Only the policy `first`, and ties that others break so, look at it."""
+    length: int = Field(default=0, ge=0)
+    """Characters of the diff."""
+
+    @property
+    def voice(self) -> str:
+        """Who votes: the family, else the trajectory."""
+        return f"family {self.family}" if self.family else f"trajectory {self.trajectory_id}"
+
+
+class Gate(Value):
+    """What the repository's own tests said of a cluster's leader."""
+
+    leader: str
+    verdict: Verdict
+    """`pass`: nothing that passes on base fails and every target passes; `unknown`: it was not run, or not to an end."""
+    regressions: tuple[str, ...] | None = None
+    """Tests that pass on base and fail with it, confirmed by repetition. None: the suite was not compared."""
+    judged_by_targets: bool = False
+    """Tests that fail on base were among what it had to pass."""
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.verdict is Verdict.PASS and self.regressions:
+            raise ValueError("a change with regressions does not pass the gate")
+        return self
+
+
+class ProbeRecord(Value):
+    """A generated test that may vote."""
+
+    id: str
+    origin: Origin
+    author: str | None = None
+    """Trajectory that wrote it: its own candidates' passes are discounted. None: nobody who has a candidate in the pool."""
+    digest: str = ""
+    """Equal for tests that are equal but for formatting and comments. Empty: not known, equal to none."""
+    base: tuple[Verdict, ...] = ()
+    """Its runs on base. `fail` only when it failed for the reason that it states; failing otherwise is `unknown`."""
+
+
+class Cell(Value):
+    """One run of a probe with a cluster's leader applied. Several cells of one pair are repetitions."""
+
+    leader: str
+    probe: str
+    verdict: Verdict
+    seconds: float = Field(default=0.0, ge=0)
+    reason: str = ""
+    """For people: how it failed, or why nothing is known."""
+
+
+class Evidence(Value):
+    """All that policies may look at. Neither the order of any tuple nor the ids have a say in the outcome, but for exact ties."""
+
+    task_id: str
+    entries: tuple[Entry, ...] = ()
+    """Every candidate, dropped ones too."""
+    clusters: tuple[Cluster, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    """By leader; a leader without one was not run."""
+    probes: tuple[ProbeRecord, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    scores: tuple[Score, ...] = ()
+    """Of leaders, by verifiers `judge`, `learned` and `agreement`; others are kept but not looked at."""
+
+    @model_validator(mode="after")
+    def _is_closed(self) -> Self:
+        known = [entry.candidate_id for entry in self.entries]
+        members = [member for cluster in self.clusters for member in cluster.members]
+        leaders = {cluster.leader for cluster in self.clusters}
+        probes = [probe.id for probe in self.probes]
+        wrong = (
+            _twice("candidate", known)
+            or _twice("member of a cluster", members)
+            or _twice("probe", probes)
+            or _twice("gate", [gate.leader for gate in self.gates])
+            or _strange("member", members, known)
+            or _strange("dropped candidate", [dropped.candidate_id for dropped in self.dropped], known)
+            or _strange("gate", [gate.leader for gate in self.gates], leaders)
+            or _strange("cell", [cell.leader for cell in self.cells], leaders)
+            or _strange("cell", [cell.probe for cell in self.cells], probes)
+        )
+        if wrong:
+            raise ValueError(wrong)
+        return self
+
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """Clusters by their leaders, sorted."""
+        return tuple(sorted(cluster.leader for cluster in self.clusters))
+
+
+def entry_of(candidate: Candidate, *, position: int, family: str = "") -> Entry:
+    """Keep of a candidate what a decision may know: its claims and its summary stay behind."""
+    return Entry(
+        candidate_id=candidate.id,
+        trajectory_id=candidate.trajectory_id,
+        proposer=candidate.proposer,
+        family=family,
+        position=position,
+        length=len(candidate.patch.diff),
+    )
+
+
+def gate_of(leader: str, result: GateResult) -> Gate:
+    """What the gate showed, as evidence.
+
+    A change that the suite did not finish with did not get through, so it fails; regressions that nobody saw stay unknown.
+    """
+    compared = result.suite is not None and result.suite.status == "ran"
+    return Gate(
+        leader=leader,
+        verdict=Verdict.PASS if result.passed else Verdict.FAIL,
+        regressions=result.regressions if compared else None,
+        judged_by_targets=bool(result.demands),
+        reason=result.reason,
+    )
+
+
+def cell_of(leader: str, probe: str, result: ProbeResult) -> Cell:
+    """What a probe showed with a leader applied: only `fixed` is a pass, only `present` a failure."""
+    return Cell(leader=leader, probe=probe, verdict=verdict_of(result), seconds=result.seconds, reason=result.verdict)
+
+
+def verdict_of(result: ProbeResult) -> Verdict:
+    """Read a probe's result; a broken or late one says nothing."""
+    return {"fixed": Verdict.PASS, "present": Verdict.FAIL}.get(result.verdict, Verdict.UNKNOWN)
+
+
+def _twice(what: str, names: list[str]) -> str:
+    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    return f"{what} {repeated[0]!r} is named twice" if repeated else ""
+
+
+def _strange(what: str, names: list[str], known: set[str] | list[str]) -> str:
+    strangers = sorted(set(names) - set(known))
+    return f"{what} {strangers[0]!r} belongs to nothing in the pool" if strangers else ""
