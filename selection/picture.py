@@ -20,7 +20,7 @@ def heat_map(explanation: Explanation) -> str:
     """
     rows = explanation.standings[:_ROWS]
     weights = sorted(explanation.weights, key=lambda weight: (-weight.weight, weight.probe))[:_COLUMNS]
-    width = _LEFT + (len(weights) + 1) * (_CELL + _GAP) + 170
+    width = max(_LEFT + (len(weights) + 1) * (_CELL + _GAP) + 170, 640)
     height = _HEAD + _BAR + max(len(rows), 1) * (_CELL + _GAP) + 60
     canvas = Canvas(width, height, f"Selection for {explanation.task_id}: {explanation.selection.reason}")
     canvas.text(10, 20, _clip(f"{explanation.task_id}: {explanation.selection.reason}", int(width / 7)), bold=True)

@@ -70,8 +70,8 @@ def _reason(chosen: str, runner_up: str | None, ranked: Ranked, standings: Mappi
         return f"{chosen} and {len(ranked.tied) - 1} more cannot be told apart"
     margin = next(margin for margin in ranked.margins if margin.rule == ranked.rule)
     shown = [_number(worth) for worth in (margin.first, margin.second)]
-    settled = f"of {len(standings)} distinct changes {chosen} was decided by {ranked.rule}"
-    return f"{settled}; it has {shown[0]}, the runner-up {runner_up} {shown[1]}"
+    leads = f"{chosen} leads {len(standings)} distinct changes, decided by {ranked.rule}"
+    return f"{leads}: {shown[0]} against {shown[1]} of {runner_up}"
 
 
 def _number(worth: float | None) -> str:

@@ -99,7 +99,7 @@ def test_importing_does_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["sandbox.errors", "envs.errors", "agent.models.errors"])
+@pytest.mark.parametrize("name", ["sandbox.errors", "envs.errors", "agent.models.errors", "selection.errors"])
 def test_the_error_tree_is_the_docstring(name: str) -> None:
     module = importlib.import_module(name)
     own = [cls.__name__ for _, cls in inspect.getmembers(module, inspect.isclass) if cls.__module__ == name]

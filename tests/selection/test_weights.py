@@ -192,3 +192,10 @@ def test_a_family_has_one_vote_and_divides_it() -> None:
     )
     assert votes(known) == {"a1": 0.75, "b1": 1.25}
     assert copies(known) == {"a1": 3, "b1": 3}
+
+
+def test_a_test_that_only_its_author_passes_is_no_witness_against_others() -> None:
+    matrix = {"accused": TOXIC["toxic"], "self-serving": {"a": P, "b": F, "c": F, "d": F}}
+    probes = [probe("accused"), probe("self-serving", "t-a", Origin.TRAJECTORY)]
+    known = evidence(*"abcd", gates={"a": P, "b": P, "c": F, "d": F}, matrix=matrix, probes=probes)
+    assert not weights(known)["accused"].toxic
