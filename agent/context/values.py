@@ -17,9 +17,9 @@ class Bounds(Value):
     """Of each ranked file."""
     tests: int = Field(default=12, ge=0)
     outline_bytes: int = Field(default=7_000, ge=200)
-    instruction_bytes: int = Field(default=6_000, ge=100)
+    instruction_bytes: int = Field(default=3_000, ge=100)
     """Of one file of instructions."""
-    instructions_bytes: int = Field(default=18_000, ge=0)
+    instructions_bytes: int = Field(default=6_000, ge=0)
     """Of all of them."""
     commits: int = Field(default=2_000, ge=0)
     """Of the history before the base; 0 reads none."""

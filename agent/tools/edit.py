@@ -145,7 +145,9 @@ def _apply(staging: Staging, edit: Mapping[str, Any], *, other: bool) -> str:
             count = file.after.count(b"\n")
             raise EditFailed(f"{file.path} exists already ({count} lines); use replace, or set overwrite")
         there = file.after is not None
-        file.replace(edit["new"])
+        # Texts of several lines end in a line end; models that write them between tags leave the last one out.
+        content = edit["new"] if "\n" not in new or new.endswith("\n") else edit["new"] + "\n"
+        file.replace(content)
         return f"{'Overwrote' if there else 'Created'} {file.path} ({len(split_lines(new))} lines)"
     file = staging.existing(path, itself=True)
     if op == "rename":
@@ -202,7 +204,7 @@ def _insert(file: StagedFile, line: int, new: str) -> str:
         at = text.find("\n", at) + 1 or len(text)
     if after and at == len(text) and not text.endswith("\n"):
         new = "\n" + new
-    elif at < len(text) and not new.endswith("\n"):
+    elif not new.endswith("\n"):  # also at the end of a file that ends in one
         new += "\n"
     file.splice([(at, at, new)])
     return f"Changed {file.path}"

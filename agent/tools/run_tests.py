@@ -80,7 +80,7 @@ class RunTests:
 
     def _id(self, test: str) -> str:
         """Return a test's id as the runner has it: relative, and dotted for unittest."""
-        path, separator, rest = test.strip().partition("::")
+        path, separator, rest = test.strip().strip("\"'").partition("::")
         if path.startswith(("./", f"{self._tree.top}/")):
             path = self._tree.shown(self._tree.absolute(path))
         if self._suite.kind == "unittest" and (path.endswith(".py") or "/" in path):

@@ -47,7 +47,7 @@ class WriteProbe:
             name = posixpath.normpath(file.path)
             script = name.startswith(".winnow/")
             if file.before is not None and not script and name != self._last:
-                text = f"{name} exists already: choose a new name, or add a test to it with edit. Nothing was stored."
+                text = f"{name} exists already: choose a new name. Nothing was stored."
                 return Observation(text=text, ok=False)
             data = content.encode()
             problem = check_syntax(self._tree.box, self._python, {name: data}).get(name)

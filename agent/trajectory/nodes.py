@@ -183,7 +183,7 @@ def reflect(effort: Effort, state: Check) -> bool:
 def _refusal(effort: Effort, state: Check) -> str:
     """What is missing, and how many more times it will be said."""
     left = effort.limits.refusals - effort.refused
-    more = f"{left} more after this are sent back as well" if left else "the next one is taken as it is"
+    more = f"{left} more" if left else "no more"
     return render("refused", missing=missing_evidence(state), more=more)
 
 

@@ -16,6 +16,14 @@ _VERDICTS = {
 }
 
 
+def describe_base(result: ProbeResult) -> str:
+    """A run of the probe on the base commit, where passing means that it shows nothing."""
+    text = describe_probe("The probe on the base commit", result)
+    if result.verdict != "fixed":
+        return text
+    return f"{text}\nSo it does not show the problem. A script has to run its own check: functions in it are not called by anybody."
+
+
 def describe_check(check: Check) -> str:
     """The change, both sides of the probe, and the tests."""
     parts = [
@@ -24,10 +32,12 @@ def describe_check(check: Check) -> str:
         else "Nothing is changed so far."
     ]
     if check.before:
-        parts.append(describe_probe("The probe on the base commit", check.before))
+        parts.append(describe_base(check.before))
     if check.after:
         parts.append(describe_probe("The probe with your change", check.after))
     parts.append(_tests(check))
+    if check.evidence.proven:
+        parts.append("The evidence is complete: call `submit` unless you see something that it does not.")
     return "\n\n".join(parts)
 
 
@@ -45,15 +55,15 @@ def missing_evidence(check: Check) -> str:
     """What keeps a change from being accepted, with what was seen."""
     evidence = check.evidence
     lacks: list[str] = []
-    if not evidence.reproduced:
+    if not check.before and not evidence.reproduced:
         lacks.append("Nothing shows the problem: write a probe with `write_probe` that fails on the base commit.")
     if check.before and evidence.probe_before != "present":
-        lacks.append("The probe does not show the problem on the base commit.")
+        lacks.append("The probe does not show the problem on the base commit: correct it with `write_probe`.")
     if check.after and evidence.probe_after != "fixed":
         lacks.append("The probe does not pass with your change.")
     if check.before and check.after and lacks:
         lacks += [
-            describe_probe("The probe on the base commit", check.before),
+            describe_base(check.before),
             describe_probe("The probe with your change", check.after),
         ]
     if evidence.unmet or evidence.regressions or evidence.problem:

@@ -20,7 +20,7 @@ from agent.trajectory import nodes, places
 from agent.trajectory.effort import Effort
 from agent.trajectory.orient import system_text, task_text, variation_text
 from agent.trajectory.prompts import render
-from agent.trajectory.reports import describe_probe
+from agent.trajectory.reports import describe_base, describe_probe
 from agent.trajectory.values import StrategyName
 
 PROBE_TURNS = 12
@@ -106,7 +106,7 @@ def _tell_probe(effort: Effort) -> None:
     """Run a new probe on base and say what it did there."""
     assert effort.probe is not None
     result = effort.checks.on_base(effort.probe)
-    effort.talk.user(effort.tape.say(f"probe-{effort.turn}", describe_probe("The probe on the base commit", result)))
+    effort.talk.user(effort.tape.say(f"probe-{effort.turn}", describe_base(result)))
 
 
 # iterate

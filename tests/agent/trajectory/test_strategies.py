@@ -43,7 +43,7 @@ class TestReact:
     def test_how_often_it_is_sent_back_is_said(self, stage: Stage):
         stage.walk([says("", WRONG, SUBMIT), says("", SUBMIT), says("", SUBMIT)], refusals=2)
         assert "at most 2 times" in stage.asked[0].messages[0].content
-        assert "1 more after this" in stage.told(2) and "the next one is taken as it is" in stage.told(3)
+        assert "1 more will be sent back" in stage.told(2) and "no more will be sent back" in stage.told(3)
 
     def test_what_breaks_other_tests_is_sent_back(self, stage: Stage):
         stage.walk([says("", FIX, BREAK, SUBMIT), says("", replace("return max", "return min"), SUBMIT)])
