@@ -2,8 +2,8 @@
 
     PYTHONPATH=. .venv/bin/python bench/verifier/evaluate.py --candidates CANDIDATES.jsonl.gz --tasks TASKS.jsonl.gz [--all-sources]
 
-A candidate is scored by a model that was trained without its family and without its repository: their labels, and their patches as rivals. The strength
-of the penalty is chosen inside the training part. The pool at scoring holds everything, without labels. Fields of the files:
+A candidate is scored by a model that was trained without its family and without its repository: their labels, and their patches as rivals.
+The strength of the penalty is chosen inside the training part. The pool at scoring holds everything, without labels. Fields of the files:
 see `bench/verifier/train.py`.
 """
 
@@ -14,8 +14,9 @@ from pathlib import Path
 from measures import Scored, auc, brier, calibration_error, estimate, gap_closed, pairs_in_order, reliability, shares
 from pools import SOURCES, Pool, read_pools
 from protocol import baseline, families, score_all, single, some, train_all, whole
-from selection.verifier.likeness import LEVELS
 from train import PARTS
+
+from selection.verifier.likeness import LEVELS
 
 
 def main() -> None:
@@ -23,7 +24,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidates", type=Path, required=True)
     parser.add_argument("--tasks", type=Path, required=True)
-    parser.add_argument("--all-sources", action="store_true", help="train on sources of every licence; never for a model that ships")
+    parser.add_argument(
+        "--all-sources", action="store_true", help="train on sources of every licence; never for a model that ships"
+    )
     parser.add_argument("--parts", type=int, default=PARTS, help="parts of each pool to learn from besides the whole")
     args = parser.parse_args()
     pools = read_pools(args.candidates, args.tasks)
@@ -71,7 +74,9 @@ def rules() -> list[tuple[str, Callable[[Pool, int], float]]]:
 
 def print_order(title: str, rows: Sequence[tuple[str, Sequence[Scored]]]) -> None:
     """A table of how well candidates are ordered."""
-    print(f"\n| {title} | tasks | random | oracle | delivered | gap closed | AUC | AUC inside pools |\n|---|--:|--:|--:|--:|---|---|---|")
+    print(
+        f"\n| {title} | tasks | random | oracle | delivered | gap closed | AUC | AUC inside pools |\n|---|--:|--:|--:|--:|---|---|---|"
+    )
     for name, found in rows:
         delivered, chance, oracle = shares(found)
         print(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq, minimize
 from scipy.special import expit
+
 from selection.verifier.model import CLIP, Regression, Term
 
 PRIOR = 0.3
@@ -78,7 +79,14 @@ def fit(sample: Sample, ridge: float) -> Regression:
         value = weights @ (np.logaddexp(0, odds) - sample.right * odds) + ridge / 2 * vector[:-1] @ vector[:-1]
         return value, np.append(scaled.T @ error + ridge * vector[:-1], error.sum())
 
-    solution = minimize(loss, np.zeros(len(names) + 1), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 300, "ftol": 1e-7})
+    solution = minimize(
+        loss,
+        np.zeros(len(names) + 1),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": 300, "ftol": 1e-7},
+    )
     weight = solution.x[:-1]
     odds = scaled @ weight
     intercept = brentq(lambda b: np.average(expit(odds + b), weights=weights) - PRIOR, -20, 20)

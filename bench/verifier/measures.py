@@ -1,6 +1,9 @@
 """What scores are worth: order, choice and calibration, each with a 95 % bootstrap interval over tasks."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +15,24 @@ DRAWS = 1000
 """Bootstrap samples."""
 
 
-class Scored(NamedTuple):
+@dataclass(frozen=True)
+class Scored:
     """One pool's labelled candidates."""
 
     task: str
     scores: np.ndarray
     right: np.ndarray
+
+    @cached_property
+    def order(self) -> float:
+        """As `auc`, inside this pool; NaN when it holds one kind only."""
+        return auc([self])
+
+    @cached_property
+    def share(self) -> tuple[float, float, float]:
+        """Delivered, random and oracle; ties are broken by lot."""
+        best = self.scores == self.scores.max()
+        return float(self.right[best].mean()), float(self.right.mean()), float(self.right.max())
 
 
 class Estimate(NamedTuple):
@@ -44,11 +59,8 @@ def auc(pools: Sequence[Scored]) -> float:
 
 
 def shares(pools: Sequence[Scored]) -> tuple[float, float, float]:
-    """Delivered, random and oracle: shares of tasks solved; ties are broken by lot."""
-    rows = [
-        (pool.right[pool.scores == pool.scores.max()].mean(), pool.right.mean(), pool.right.max()) for pool in pools
-    ]
-    delivered, random, oracle = np.array(rows).mean(0)
+    """Delivered, random and oracle: shares of tasks solved."""
+    delivered, random, oracle = np.array([pool.share for pool in pools]).mean(0)
     return float(delivered), float(random), float(oracle)
 
 
@@ -60,7 +72,8 @@ def gap_closed(pools: Sequence[Scored]) -> float:
 
 def pairs_in_order(pools: Sequence[Scored]) -> float:
     """As `auc`, inside each pool that has both kinds, averaged over pools."""
-    return float(np.mean([auc([pool]) for pool in pools if 0 < pool.right.mean() < 1]))
+    known = [pool.order for pool in pools if not math.isnan(pool.order)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def calibration_error(pools: Sequence[Scored]) -> float:
@@ -80,7 +93,11 @@ def reliability(pools: Sequence[Scored], bins: int = 10) -> list[tuple[float, fl
     right = np.concatenate([pool.right for pool in pools])
     order = np.argsort(scores, kind="stable")
     order = order[scores[order] != ABSTAINED]
-    return [(float(scores[part].mean()), float(right[part].mean()), len(part)) for part in np.array_split(order, bins) if len(part)]
+    return [
+        (float(scores[part].mean()), float(right[part].mean()), len(part))
+        for part in np.array_split(order, bins)
+        if len(part)
+    ]
 
 
 def estimate(pools: Sequence[Scored], figure: Callable[[Sequence[Scored]], float]) -> Estimate:

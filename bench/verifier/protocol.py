@@ -8,6 +8,7 @@ import numpy as np
 from measures import ABSTAINED, Scored
 from pools import Pool, Row
 from recipe import learn_from, model_of, regressions
+
 from selection.verifier.model import Model
 
 Models = dict[tuple[str, str], Model]

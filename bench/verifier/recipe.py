@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from fitting import Sample, fit, log_loss, sample_of
 from pools import Pool, Row
+
 from selection.verifier.model import Manifest, Model, Regression
 
 RIDGES = (100.0, 300.0, 1000.0)
@@ -69,7 +70,7 @@ def choose(sample: Sample) -> float:
     names, sizes = np.unique(sample.repositories, return_counts=True)
     order = [str(name) for _, name in sorted(zip(-sizes, names, strict=True))]
     fold = np.array([order.index(name) % FOLDS for name in sample.repositories])
-    losses = {ridge: 0.0 for ridge in RIDGES}
+    losses = dict.fromkeys(RIDGES, 0.0)
     for at in sorted(set(fold)):
         inside, outside = sample.where(fold != at), sample.where(fold == at)
         for ridge in RIDGES:
@@ -79,9 +80,7 @@ def choose(sample: Sample) -> float:
 
 def regressions(learned: Learned, without: str | None = None) -> tuple[Regression, Regression]:
     """Fit both, `without` one repository; the penalty is chosen inside what is left."""
-    alone, among = (
-        sample.where(sample.repositories != without) if without else sample for sample in learned
-    )
+    alone, among = (sample.where(sample.repositories != without) if without else sample for sample in learned)
     return fit(alone, choose(alone)), fit(among, choose(among))
 
 

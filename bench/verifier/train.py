@@ -3,9 +3,9 @@
     PYTHONPATH=. .venv/bin/python bench/verifier/train.py --candidates CANDIDATES.jsonl.gz --tasks TASKS.jsonl.gz \
         [--out selection/verifier/weights.json] [--date YYYY-MM-DD]
 
-CANDIDATES holds one JSON object on a line: instance_id, source (the run that it comes from), source_repo, family, tier, patch, claimed_resolved
-(true, false, or null where nothing was published). TASKS holds SWE-bench's records; `repo` and `problem_statement` are read, nothing else. Only sources
-whose licence permits it are trained on (`SOURCES` in pools.py). Needs the extra `train`.
+CANDIDATES holds one JSON object on a line: instance_id, source (the run that it comes from), source_repo, family, tier, patch,
+claimed_resolved (true, false, or null where nothing was published). TASKS holds SWE-bench's records; `repo` and `problem_statement` are
+read, nothing else. Only sources whose licence permits it are trained on (`SOURCES` in pools.py). Needs the extra `train`.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from measures import auc, calibration_error, estimate, gap_closed
 from pools import SOURCES, digest_of, read_pools
 from protocol import families, score_all, single, train_all, whole
 from recipe import learn_from, model_of, regressions
+
 from selection.verifier.model import Manifest
 
 PARTS = 2
@@ -29,7 +30,9 @@ def main() -> None:
     parser.add_argument("--candidates", type=Path, required=True)
     parser.add_argument("--tasks", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("selection/verifier/weights.json"))
-    parser.add_argument("--date", default=datetime.datetime.now(datetime.UTC).date().isoformat(), help="for the manifest")
+    parser.add_argument(
+        "--date", default=datetime.datetime.now(datetime.UTC).date().isoformat(), help="for the manifest"
+    )
     args = parser.parse_args()
     pools = read_pools(args.candidates, args.tasks)
     learned = learn_from(pools, lambda row: row.source in SOURCES, parts=PARTS)

@@ -17,11 +17,14 @@ MAX_LINES = 3000
 
 Kind = Literal["source", "test", "scratch", "other"]
 
-_CODE = frozenset(
-    ".py .pyi .pyx .pxd .c .h .cc .cpp .hpp .cs .go .java .js .jsx .ts .tsx .mjs .kt .php .rb .rs .scala .swift .lua .pl .r .sh .sql .m .vue "
-    ".html .css .jinja .j2 .ex .exs .erl .hs .clj .dart .groovy .jl".split()
+_SUFFIXES = """
+.py .pyi .pyx .pxd .c .h .cc .cpp .hpp .cs .go .java .js .jsx .ts .tsx .mjs .kt .php .rb .rs .scala .swift .lua .pl .r .sh .sql .m .vue
+.html .css .jinja .j2 .ex .exs .erl .hs .clj .dart .groovy .jl
+"""
+_CODE = frozenset(_SUFFIXES.split())
+_SCRATCH = re.compile(
+    r"(?i)(reprod|repro[_.]|bug|demo|debug|scratch|example|issue|tmp|temp|verify|check_|minimal|edge_case|final_|simple_|script|run_)"
 )
-_SCRATCH = re.compile(r"(?i)(reprod|repro[_.]|bug|demo|debug|scratch|example|issue|tmp|temp|verify|check_|minimal|edge_case|final_|simple_|script|run_)")
 _HEADER = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@ ?(.*)")
 _DEFINITION = re.compile(r"\s*(?:async\s+)?(?:def|class|function|func|fn)\s+([^\W\d]\w*)")
 

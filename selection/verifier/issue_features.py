@@ -36,7 +36,9 @@ class Issue:
     @cached_property
     def lines(self) -> frozenset[tuple[str, ...]]:
         """Lines that may be code: tokens without the marks of diffs and sessions."""
-        plain = [re.sub(r"^\s*(?:[-+]\s|>>>\s|\.\.\.\s|In \[\d+\]:\s)?", "", line) for line in self.text.splitlines()[:2000]]
+        plain = [
+            re.sub(r"^\s*(?:[-+]\s|>>>\s|\.\.\.\s|In \[\d+\]:\s)?", "", line) for line in self.text.splitlines()[:2000]
+        ]
         return frozenset(tokens for tokens in lex("x.py", plain) if len(tokens) > 4)
 
     @cached_property

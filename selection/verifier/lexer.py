@@ -1,11 +1,12 @@
 """Lines of code as tokens, without what only people read.
 
-Comments, docstrings and lines of prose give no tokens, so that what a patch says of itself cannot be evidence. Only fragments of files are at
-hand, in any language: the reading is by regular expressions and errs on the side of dropping text.
+Comments, docstrings and lines of prose give no tokens, so that what a patch says of itself cannot be evidence. Only fragments
+of files are at hand, in any language: the reading is by regular expressions and errs on the side of dropping text.
 """
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 Tokens = tuple[str, ...]
@@ -24,12 +25,13 @@ _TRIPLE = re.compile(r"\"\"\"|'''")
 _OPENS = re.compile(r"(?:^|[\s=(,\[{+%:])[bBrRuUfF]{0,2}$")
 _NAME = re.compile(rf"{_WORD}$")
 
-KEYWORDS = frozenset(
-    "False None True and as assert async await break class continue def del elif else except finally for from global if import in is "
-    "lambda nonlocal not or pass raise return try while with yield print self cls this new var let const function public private "
-    "protected static final void int long short char double float bool boolean unsigned struct enum interface extends implements throws "
-    "throw catch switch case default do export package func fn mut pub impl use type end then".split()
-)
+_KEYWORDS = """
+False None True and as assert async await break class continue def del elif else except finally for from global if import in is
+lambda nonlocal not or pass raise return try while with yield print self cls this new var let const function public private
+protected static final void int long short char double float bool boolean unsigned struct enum interface extends implements throws
+throw catch switch case default do export package func fn mut pub impl use type end then
+"""
+KEYWORDS = frozenset(_KEYWORDS.split())
 """Words that say little about what a patch does, in the common languages."""
 
 
@@ -138,4 +140,4 @@ def _normal(match: re.Match[str]) -> str:
 def _is_prose(tokens: Tokens) -> bool:
     """Names that stand side by side: no language writes code like that for long."""
     words = [is_word(token) for token in tokens]
-    return sum(a and b for a, b in zip(words, words[1:], strict=False)) >= 3
+    return sum(a and b for a, b in pairwise(words)) >= 3

@@ -46,7 +46,7 @@ def print_of(edit: Edit) -> Print:
         lines.update((False, line) for line in hunk.removed)
         known.update(token for line in (*hunk.removed, *hunk.context) for token in line)
     names = {token for token in inserted if token not in known and (is_word(token) or token.startswith('"'))}
-    near = {
+    near: dict[object, float] = {
         (hunk.path, line + step): 1.0 / (1 + abs(step))
         for step in sorted(range(-_NEAR, _NEAR + 1), key=abs, reverse=True)
         for hunk in edit.hunks
@@ -100,7 +100,7 @@ def _jaccard(one: Mapping[object, float], other: Mapping[object, float]) -> floa
 
 
 def _pairs(lines: Iterable[Tokens]) -> Counter[tuple[str, str]]:
-    return Counter(pair for line in lines for pair in zip(("",) + line, line, strict=False))
+    return Counter(pair for line in lines for pair in zip(("", *line), line, strict=False))
 
 
 def _flat(lines: Iterable[Tokens]) -> Tokens:

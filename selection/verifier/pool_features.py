@@ -1,7 +1,7 @@
 """How a patch stands among its rivals: who agrees with it, on what, and how independent they are.
 
-A *voice* is whatever witnesses independently: a family of systems, or a trajectory where there is only one family. What comes from one voice
-counts once, by its member most alike, so that repetition wins nothing.
+A *voice* is whatever witnesses independently: a family of systems, or a trajectory where there is only one family. What comes from one
+voice counts once, by its member most alike, so that repetition wins nothing.
 """
 
 import math

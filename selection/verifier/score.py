@@ -43,8 +43,8 @@ def score_pool(
 ) -> tuple[float | None, ...]:
     """Say for each candidate how likely it is right, in (0, 1), in the given order; a pure function.
 
-    A score depends neither on the order of candidates nor on comments and docstrings in patches. It is calibrated for pools in which three of ten
-    candidates are right. It never reads more than a bounded part of a patch or an issue.
+    A score depends neither on the order of candidates nor on comments and docstrings in patches. It is calibrated for pools in which
+    three of ten candidates are right. Of a patch and an issue only a bounded part is read.
 
     Args:
         issue_text: empty when there is none.
@@ -83,4 +83,3 @@ def voices_of(candidates: Sequence[VerifierInput]) -> tuple[list[str], bool]:
     """Whose voice each candidate is, and whether all are of one family: then each trajectory has its own."""
     one_family = len({candidate.family for candidate in candidates}) < 2
     return [c.trajectory if one_family else c.family for c in candidates], one_family
-
