@@ -11,7 +11,18 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from measures import Scored, auc, brier, calibration_error, estimate, gap_closed, pairs_in_order, reliability, shares
+from measures import (
+    Scored,
+    auc,
+    brier,
+    calibration_error,
+    estimate,
+    gap_closed,
+    pairs_in_order,
+    reliability,
+    shape_error,
+    shares,
+)
 from pools import SOURCES, Pool, read_pools
 from protocol import baseline, families, score_all, single, some, train_all, whole
 from train import PARTS
@@ -43,9 +54,12 @@ def main() -> None:
     print_order("The verifier", rows)
     alone = score_all(pools, models, single)
     by_task = [("whole pools", full), ("one family", score_all(pools, models, families)), ("one candidate", alone)]
-    print("\n| pools | AUC | Brier score | calibration error |\n|---|---|---|---|")
+    print("\n| pools | AUC | Brier score | calibration error | … at the true rate |\n|---|---|---|---|---|")
     for name, found in by_task:
-        print(f"| {name} | {estimate(found, auc)} | {estimate(found, brier)} | {estimate(found, calibration_error)} |")
+        print(
+            f"| {name} | {estimate(found, auc)} | {estimate(found, brier)} | {estimate(found, calibration_error)} "
+            f"| {estimate(found, shape_error)} |"
+        )
     for name, found in by_task:
         print(f"\n{name}: probability, share right, candidates")
         print("; ".join(f"{mean:.2f} {share:.2f} {count}" for mean, share, count in reliability(found)))

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 
 ABSTAINED = -1.0
 """In the place of a score: ranks last."""
@@ -79,6 +81,22 @@ def pairs_in_order(pools: Sequence[Scored]) -> float:
 def calibration_error(pools: Sequence[Scored]) -> float:
     """Mean distance of probability and share of right ones over ten bins of equal size; those that abstained are left out."""
     return float(sum(abs(mean - share) * count for mean, share, count in reliability(pools)) / max(1, _shown(pools)))
+
+
+def shape_error(pools: Sequence[Scored]) -> float:
+    """As `calibration_error` once the log-odds are moved so that the mean probability is the share of right ones."""
+    right = np.concatenate([pool.right[pool.scores != ABSTAINED] for pool in pools])
+    odds = logit(np.concatenate([pool.scores[pool.scores != ABSTAINED] for pool in pools]))
+    move = brentq(lambda step: expit(odds + step).mean() - right.mean(), -10, 10)
+    moved = [
+        Scored(
+            pool.task,
+            np.where(pool.scores == ABSTAINED, ABSTAINED, expit(logit(np.abs(pool.scores)) + move)),
+            pool.right,
+        )
+        for pool in pools
+    ]
+    return calibration_error(moved)
 
 
 def brier(pools: Sequence[Scored]) -> float:

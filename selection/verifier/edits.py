@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from envs.diffs import FileDiff, parse
+from envs.errors import PatchRejected
 from envs.patches import is_test_path
 from selection.verifier.lexer import Tokens, lex
 
@@ -76,11 +77,14 @@ def read_edit(diff: str) -> Edit:
     """Read a patch.
 
     Raises:
-        PatchRejected: it is no patch that could be applied.
+        PatchRejected: it holds no diff, or a malformed one.
     """
+    parts = parse(diff)
+    if not parts:
+        raise PatchRejected("The text holds no diff.", hint="It must be what `git diff` prints.")
     files = []
     budget = MAX_LINES
-    for part in sorted(parse(diff), key=lambda file: (file.new or file.old or "", file.lines)):
+    for part in sorted(parts, key=lambda file: (file.new or file.old or "", file.lines)):
         files.append(_file(part, budget))
         budget = max(0, budget - len(part.lines))
     return Edit(tuple(files))

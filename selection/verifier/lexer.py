@@ -84,7 +84,8 @@ def _begins_inside(lines: list[str]) -> str:
             ends = not before.endswith((":", "(", ",", "="))
         else:
             after = next((line for line in lines[at + 1 :] if line.strip()), "")
-            ends = not _is_prose(_tokens(_PYTHON_TOKEN, after))
+            odd = sum(len(_TRIPLE.findall(line)) for line in lines) % 2 == 1
+            ends = odd and not _is_prose(_tokens(_PYTHON_TOKEN, after))
         return match[0] if ends else ""
     return ""
 
@@ -140,4 +141,4 @@ def _normal(match: re.Match[str]) -> str:
 def _is_prose(tokens: Tokens) -> bool:
     """Names that stand side by side: no language writes code like that for long."""
     words = [is_word(token) for token in tokens]
-    return sum(a and b for a, b in pairwise(words)) >= 3
+    return sum(a and b for a, b in pairwise(words)) >= 2
