@@ -65,6 +65,10 @@ def _with_patch(result: FixResult, chosen: Candidate, gate: GateResult, brief: B
     """The result once there is a patch."""
     suite = gate.suite
     doubts = _doubts(result.contest.distinct, chosen.claims)
+    if chosen.proposer == "repair" and 2 * len(gate.demands) < len(brief.targets):
+        doubts.append(
+            f"it repairs {len(gate.demands)} of {len(brief.targets)} failing tests: name those that belong to the bug with --failing-test"
+        )
     return FixResult.model_validate(
         {
             **dict(result),

@@ -3,7 +3,8 @@
     python bench/repair/bench.py --set development --bugs 3 --seed 1 --home /tmp/bench --out results
 
 Bugs are made first (and kept under --home, so that a changed engine meets the same ones), then searched. Tests are split in halves:
-the engine sees one, the other says whether a patch restores the original behaviour.
+the engine sees one, the other says whether a patch restores the original behaviour. With --one it sees a single failing test and a
+quarter of the passing ones, so that more wrong edits pass and the choice between them is harder.
 """
 
 import argparse
@@ -27,6 +28,8 @@ from inject import Bug, propose  # noqa: E402
 from packages import DEVELOPMENT, HELD_BACK, Project, prepare  # noqa: E402
 
 from agent.repair.archive import engine_archive  # noqa: E402
+from envs.normal_form import normalise  # noqa: E402
+from envs.trees import FileChange  # noqa: E402
 from winnow.settings import Repair  # noqa: E402
 
 JUDGED = 20
@@ -48,6 +51,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=Path("/tmp/winnow-repair-bench"))
     parser.add_argument("--out", type=Path, default=Path("repair-bench"))
     parser.add_argument("--make-only", action="store_true")
+    parser.add_argument("--one", action="store_true")
     options = parser.parse_args()
     packages = DEVELOPMENT if options.set == "development" else HELD_BACK
     rows = []
@@ -62,7 +66,7 @@ def main() -> None:
         for case in cases(project, options.home / "bugs", options.bugs, options.seed):
             if options.make_only:
                 continue
-            row = search(project, case)
+            row = search(project, with_one(case) if options.one else case)
             rows.append(row)
             print(line(row), flush=True)
             report(rows, options.out)
@@ -99,6 +103,21 @@ def cases(project: Project, home: Path, count: int, seed: int) -> list[dict]:
     kept.write_text(json.dumps(found, indent=1))
     print(f"{project.package.name}: {len(passing)} passing tests, {len(found)} bugs", flush=True)
     return found
+
+
+def with_one(case: dict) -> dict:
+    """The case with one visible failing test, and half of the visible passing ones hidden too."""
+    failing, passing = sorted(case["visible_failing"]), sorted(case["visible_passing"])
+    dice = random.Random(json.dumps(case["bug"], sort_keys=True))
+    kept = dice.choice(failing)
+    dice.shuffle(passing)
+    return {
+        **case,
+        "visible_failing": [kept],
+        "hidden_failing": [*case["hidden_failing"], *(test for test in failing if test != kept)],
+        "visible_passing": passing[: len(passing) // 2],
+        "hidden_passing": [*case["hidden_passing"], *passing[len(passing) // 2 :]],
+    }
 
 
 def stable_outcomes(project: Project, scratch: Path) -> dict[str, str]:
@@ -164,6 +183,7 @@ def search(project: Project, case: dict) -> dict:
         wanted = case["visible_failing"] + case["visible_passing"] + hidden
         for place, edit in enumerate(ranked):
             edit["same"] = same(project, bug, tree, edit)
+            edit["size"] = size(tree, edit)
             judged = place < JUDGED or edit is edits[0]
             edit["right"] = edit["same"] or (judged and restores(project, tree, edit, wanted, scratch))
         progress = last.get("progress", {})
@@ -178,6 +198,7 @@ def search(project: Project, case: dict) -> dict:
             "plausible": len(edits),
             "first_right": bool(edits) and edits[0]["right"],
             "chosen_right": bool(ranked) and ranked[0]["right"],
+            "smallest_right": bool(ranked) and min(ranked, key=lambda edit: edit["size"])["right"],
             "pool_right": any(edit["right"] for edit in edits),
             "same": any(edit["same"] for edit in edits),
             "first_index": edits[0]["index"] if edits else None,
@@ -254,6 +275,13 @@ def same(project: Project, bug: Bug, tree: Path, edit: dict) -> bool:
     )
 
 
+def size(tree: Path, edit: dict) -> int:
+    """Changed tokens of the normalised change."""
+    before = (tree / edit["path"]).read_bytes()
+    after = before[: edit["start"]] + edit["replacement"].encode() + before[edit["end"] :]
+    return normalise([FileChange(path=edit["path"], before=before, after=after)]).size
+
+
 def line(row: dict) -> str:
     """One bug in one line."""
     bug = row["bug"]
@@ -275,10 +303,10 @@ def summary(rows: list[dict]) -> str:
     cpu = sorted(row["cpu_s"] for row in rows)
     rates = [row["rate"] for row in rows if row["rate"]]
     table = [
-        "| | bugs | test-passing patch | chosen passes hidden tests | one of all passes | equal to the original | first found passes |",
-        "|---|---|---|---|---|---|---|",
+        "| | bugs | passes visible tests | chosen passes hidden tests | one of all | equal to the original | first found | smallest |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    names = ("plausible", "chosen_right", "pool_right", "same", "first_right")
+    names = ("plausible", "chosen_right", "pool_right", "same", "first_right", "smallest_right")
     for label, part in [("all", rows), ("with a hidden failing test", [row for row in rows if row["hidden_failing"]])]:
         cells = [
             f"{sum(bool(row[name]) for row in part)} ({sum(bool(row[name]) for row in part) / max(1, len(part)):.0%})"
