@@ -182,20 +182,27 @@ class Hunt:
         verdicts = self._judge.judge([trial.swap for trial in batch], alone=alone)
         count.search_cpu_s += cpu_seconds() - started
         count.tried += len(batch)
-        if not repeated:
+        seen: list[int] = []
+        passed: list[int] = []
+        try:
             for trial, verdict in zip(batch, verdicts):
-                self._chance.note(trial.candidate, verdict == "passed")
-        for trial, verdict in zip(batch, verdicts):
-            if verdict == "passed" and self._judge.judge([trial.swap], large=True) == ["passed"]:
-                self._settle(trial)
-        self._tools.events.emit(
-            "progress",
-            tried=count.tried,
-            next=batch[-1].order + 1,
-            passed=[trial.order for trial, verdict in zip(batch, verdicts) if verdict == "passed" and not repeated],
-            cpu_s=round(cpu_seconds(), 3),
-            search_cpu_s=round(count.search_cpu_s, 3),
-        )
+                seen.append(trial.order)
+                if (
+                    not repeated
+                ):  # one by one: what is known when an edit is found must not depend on the size of batches
+                    self._chance.note(trial.candidate, verdict == "passed")
+                    passed += [trial.order] if verdict == "passed" else []
+                if verdict == "passed" and self._judge.judge([trial.swap], large=True) == ["passed"]:
+                    self._settle(trial)
+        finally:
+            self._tools.events.emit(
+                "progress",
+                tried=count.tried,
+                next=seen[-1] + 1,
+                passed=passed,
+                cpu_s=round(cpu_seconds(), 3),
+                search_cpu_s=round(count.search_cpu_s, 3),
+            )
         if self._request.cpu_s and cpu_seconds() > self._request.cpu_s:
             raise Stop("cpu")
         return [trial for trial, verdict in zip(batch, verdicts) if verdict == "timeout"]
