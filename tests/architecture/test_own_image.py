@@ -33,13 +33,23 @@ def image(needed: Callable[[str], None], image_name: str) -> Iterator[str]:
     mirror = [
         f"--build-arg={key}" for key in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL") if "://" in os.environ.get(key, "")
     ]
-    build = ["docker", "build", "-q", "--build-arg", f"PYTHON_IMAGE={base}", *mirror, "-t", name, str(ROOT)]
-    done = subprocess.run(
-        build, env={**os.environ, "DOCKER_BUILDKIT": "0"}, check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield name
-    DockerImages().remove(name)
+    build = ["docker", "build", "-q", "--build-arg", f"PYTHON_IMAGE={base}", *mirror, str(ROOT)]
+    # The first stage has a name too, so that it can be removed.
+    names = {f"{name}-stage": ["--target", "build"], name: []}
+    try:
+        for tag, more in names.items():
+            done = subprocess.run(
+                [*build, *more, "-t", tag],
+                env={**os.environ, "DOCKER_BUILDKIT": "0"},
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        yield name
+    finally:
+        for tag in names:
+            DockerImages().remove(tag)
 
 
 def run(image: str, *words: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
