@@ -214,7 +214,7 @@ def test_rounds_learn_from_earlier_ones(ask: Any):
         return completion("", ("submit", arguments(summary="multiplied", waiver="it is what it is")))
 
     with ChatServer(stubborn) as server:
-        done = ask(server, "-n", "2", "--rounds", "2", "--strategy", "react")
+        done = ask(server, "-n", "2", "--rounds", "2", "--strategy", "react", "-t", "tests/test_prices.py::test_total")
     result = value(done)
     assert result["status"] == "nothing_plausible"
     seats = json.loads((Path(result["run_dir"]) / "round-2.json").read_text())["seats"]

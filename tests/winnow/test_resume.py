@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,8 +42,12 @@ def processes_of(marker: str) -> list[str]:
     return found
 
 
-def temporaries() -> set[str]:
-    return {str(path) for path in Path("/tmp").iterdir() if path.name.startswith("winnow")}
+@pytest.fixture
+def temporaries(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], set[str]]]:
+    """What lies in the folder for temporary files, which no test that runs at the same time shares; its path is short, for sockets."""
+    with tempfile.TemporaryDirectory(prefix="wt-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield lambda: {path.name for path in Path(folder).iterdir()}
 
 
 def eventually_empty(look: Callable[[], object], seconds: float = 10.0) -> object:
@@ -64,10 +69,16 @@ def whole_seconds(winnow: Winnow, shop: Path) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_kill_at_ten_random_moments(
-    winnow: Winnow, shop: Path, environments: Path, confined: str, digest: Callable[[Path], str], whole_seconds: float
+    winnow: Winnow,
+    shop: Path,
+    environments: Path,
+    confined: str,
+    digest: Callable[[Path], str],
+    temporaries: Callable[[], set[str]],
+    whole_seconds: float,
 ) -> None:
     expected = json.loads(winnow("show", "last", "--json").stdout)
-    before, temporary = digest(shop), temporaries()
+    before = digest(shop)
     moments = random.Random(7)
     for _ in range(MOMENTS):
         process = started(shop, confined, environments, "--json")
@@ -81,7 +92,7 @@ def test_kill_at_ten_random_moments(
             assert json.loads(done.stdout)["patch"] == expected["patch"]
         assert digest(shop) == before
     winnow("clean")
-    assert eventually_empty(lambda: temporaries() - temporary) == set()
+    assert eventually_empty(temporaries) == set()
     assert (
         eventually_empty(
             lambda: [line for line in processes_of("winnow") if str(environments) in line or str(shop) in line]
