@@ -49,7 +49,7 @@ class Digests:
 
 def _content(message: Message) -> bytes:
     """All of a message, with lengths, so that no two messages look the same."""
-    parts = [message.role, message.content, message.tool_call_id or ""]
+    parts = [message.role, message.content, message.tool_call_id or "", message.written]
     for call in message.tool_calls:
         parts += [call.id, call.name, call.arguments]
     texts = [part.encode("utf-8", "surrogatepass") for part in parts]

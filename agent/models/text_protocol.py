@@ -65,6 +65,8 @@ class Parsed(NamedTuple):
     """What is not part of a call."""
     calls: tuple[tuple[str, str], ...]
     """(name, arguments as JSON text) in order."""
+    written: str
+    """All that was read, as it stood: the text without a result that the model made up, and what it wrote behind that."""
 
 
 def describe(tools: Sequence[ToolSpec]) -> str:
@@ -89,7 +91,8 @@ def render(messages: Iterable[Message], tools: Sequence[ToolSpec]) -> list[dict[
         if role == "assistant":
             names = {call.id: call.name for call in message.tool_calls}
             blocks = [render_call(call.name, call.arguments, open_text.get(call.name)) for call in message.tool_calls]
-            text = "\n\n".join(filter(None, (text, *blocks)))
+            # Word by word where it is known: a model learns from what it seems to have written, and caches hit.
+            text = message.written or "\n\n".join(filter(None, (text, *blocks)))
         elif role == "tool":
             role, text = "user", _result(names.get(message.tool_call_id or "", "tool"), text)
         elif role == "system" and described:
@@ -146,9 +149,8 @@ def parse(text: str, tools: Sequence[ToolSpec] = (), *, complete: bool = True) -
         name, arguments = _read(name, body, strings)
         calls.append((name, arguments if closed or complete else f"{body} [cut off]"))
     contents.append(_unfenced(text[position:]) if calls else text)
-    return Parsed(
-        "\n".join(part for part in (content.strip() for content in contents) if part) if calls else text, tuple(calls)
-    )
+    content = "\n".join(part for part in (content.strip() for content in contents) if part) if calls else text
+    return Parsed(content, tuple(calls), text.rstrip())
 
 
 def as_calls(parsed: Parsed, *, offset: int) -> tuple[ToolCall, ...]:

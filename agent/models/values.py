@@ -33,6 +33,8 @@ class Message(Value):
     content: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     """Of an assistant's message."""
+    written: str = ""
+    """Of an assistant's message whose calls stood in its text: that text, which goes back word by word. Else empty."""
     tool_call_id: str | None = None
     """Of a tool's message: the call that it answers."""
 

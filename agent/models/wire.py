@@ -69,13 +69,15 @@ def decode(data: Mapping[str, Any], request: ChatRequest, dialect: Dialect, *, l
     finish = str(choice.get("finish_reason") or "")
     offset = sum(len(message.tool_calls) for message in request.messages)
     calls = _calls(raw, offset)
+    written = ""
     if not calls and request.tools and (dialect.text_tools or lenient_tools):
         parsed = text_protocol.parse(content, request.tools, complete=finish not in _CUT)
         known = {tool.name for tool in request.tools}
         if dialect.text_tools or all(name in known for name, _ in parsed.calls):
             content, calls = parsed.content, text_protocol.as_calls(parsed, offset=offset)
+            written = parsed.written if calls else ""
     return Reply(
-        message=Message(role="assistant", content=content, tool_calls=calls),
+        message=Message(role="assistant", content=content, tool_calls=calls, written=written),
         finish="length" if finish in _CUT else "tool_calls" if calls else "stop",
         usage=usage_of(data),
         model=_text(data.get("model")),

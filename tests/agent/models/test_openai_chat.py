@@ -460,7 +460,7 @@ def test_without_tools_they_are_called_in_text(connect: Connect, refusal: Answer
     sent = server.seen[-1].body["messages"]
     assert [message["role"] for message in sent] == ["system", "user", "assistant", "user"]
     assert "## shell" in sent[0]["content"]
-    assert sent[2]["content"] == f"Look.\n\n{BLOCK}"
+    assert sent[2]["content"] == f"Look.\n{BLOCK}", "word by word"
     assert sent[3]["content"] == '<tool_result name="shell">\na.py\n</tool_result>'
 
 

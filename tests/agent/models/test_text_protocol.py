@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.models.text_protocol import describe, parse, render, render_call
+from agent.models.text_protocol import as_calls, describe, parse, render, render_call
 from agent.models.values import Message, ToolCall, ToolSpec
 
 EDIT = ToolSpec(
@@ -83,7 +83,7 @@ def test_malformed_arguments_stay_what_they_were(raw: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_text_without_calls_is_text(text: str) -> None:
     if "<tool_" not in text:
-        assert parse(text, [EDIT]) == (text, ())
+        assert parse(text, [EDIT])[:2] == (text, ())
 
 
 @given(
@@ -134,7 +134,7 @@ def test_an_argument_without_its_end_before_another() -> None:
 
 def test_a_mention_in_the_middle_of_a_line_is_no_call() -> None:
     text = 'Calls look like `<tool_call name="edit">`, I know.'
-    assert parse(text, [EDIT]) == (text, ())
+    assert parse(text, [EDIT])[:2] == (text, ())
 
 
 @pytest.mark.parametrize("cut", [BLOCK[:30], BLOCK[:60], BLOCK[:-13], BLOCK.removesuffix("\n</tool_call>")])
@@ -165,3 +165,14 @@ def test_roles_take_turns() -> None:
     assert [message["role"] for message in rendered] == ["system", "user", "assistant", "user"]
     assert rendered[0]["content"] == describe([EDIT])
     assert rendered[-1]["content"].count("\n</tool_result>") == 2, "a tool's output cannot end its block"
+
+
+def test_a_reply_goes_back_word_by_word() -> None:
+    """What a model seems to have written teaches it how to write, so nothing of it is spelled anew."""
+    text = 'I look.\n<tool_call name="shell">\n<arg name="command">ls</arg>\n<arg name="file">"a\\nb"\n</tool_call>'
+    parsed = parse(f"{text}\n<tool_result name=shell>\nmade up\n</tool_result>\n<tool_call name=submit></tool_call>")
+    assert parsed.written == text
+    said = Message(
+        role="assistant", content=parsed.content, tool_calls=as_calls(parsed, offset=0), written=parsed.written
+    )
+    assert render([said], ())[0]["content"] == text
