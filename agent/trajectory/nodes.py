@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from agent.models.errors import BudgetExhausted, ContextFull, ModelUnavailable, Refused, ScriptEnded
-from agent.models.values import ChatRequest, Reply, ToolCall, ToolSpec
+from agent.models.values import ChatRequest, Reply, ToolCall
 from agent.probe import Probe
 from agent.trajectory.checks import Check
 from agent.trajectory.effort import Effort
@@ -22,23 +22,22 @@ _MAX_SILENT = 3
 """Replies in a row without a tool call after which a try ends."""
 
 
-def think(effort: Effort, *, tools: tuple[ToolSpec, ...], turns: int) -> Reply | None:
+def think(effort: Effort, *, turns: int) -> Reply | None:
     """Ask the model once and keep its reply. None: the try is over, and `exit` says why.
 
     Args:
         effort: the try.
-        tools: what the model may call.
         turns: the number of turns after which this phase ends.
     """
     if effort.winding_down:
         return None
-    reason = _last_turn(effort, tools, turns)
+    reason = _last_turn(effort, turns)
     if reason:
         effort.winding_down = True
         effort.talk.user(render("last_turn", reason=reason))
     if effort.talk.tokens > effort.limits.context_tokens:
         effort.talk.make_room()
-    reply = _ask(effort, tools)
+    reply = _ask(effort)
     if reply is None:
         return None
     effort.turn += 1
@@ -50,26 +49,26 @@ def think(effort: Effort, *, tools: tuple[ToolSpec, ...], turns: int) -> Reply |
     return reply
 
 
-def _last_turn(effort: Effort, tools: tuple[ToolSpec, ...], turns: int) -> str:
+def _last_turn(effort: Effort, turns: int) -> str:
     """Why the next turn is the last one; empty when it is not."""
     if effort.turn >= turns - 1:
         return f"the limit of {turns} turns is reached"
     if effort.iteration >= effort.limits.iterations:
         return f"the limit of {effort.limits.iterations} checks is reached"
-    left = effort.model.calls_left(_request(effort, tools))
+    left = effort.model.calls_left(_request(effort))
     spent = "the budget is nearly spent" if left is not None and left < _CALLS_LEFT else ""
     return effort.tape.decide(f"last-{effort.turn}", spent)
 
 
-def _ask(effort: Effort, tools: tuple[ToolSpec, ...]) -> Reply | None:
+def _ask(effort: Effort) -> Reply | None:
     """Call the model; make room once when the conversation is too long. None: it gave no answer, and `exit` says why."""
     try:
         try:
-            return _complete(effort, tools)
+            return _complete(effort)
         except ContextFull:
             if not effort.talk.make_room():
                 raise
-            return _complete(effort, tools)
+            return _complete(effort)
     except ContextFull as full:
         effort.end(ExitReason.EXHAUSTED, f"the conversation outgrew the model: {full}")
     except BudgetExhausted as spent:
@@ -79,17 +78,17 @@ def _ask(effort: Effort, tools: tuple[ToolSpec, ...]) -> Reply | None:
     return None
 
 
-def _complete(effort: Effort, tools: tuple[ToolSpec, ...]) -> Reply:
+def _complete(effort: Effort) -> Reply:
     """One call; the first ones of tries that begin alike do not all go at once."""
-    request = _request(effort, tools)
+    request = _request(effort)
     if effort.turn:
         return effort.model.complete(request)
     prefix = (effort.assignment.model, effort.assignment.strategy)
     return effort.warmup.first(prefix, partial(effort.model.complete, request))
 
 
-def _request(effort: Effort, tools: tuple[ToolSpec, ...]) -> ChatRequest:
-    return ChatRequest(messages=effort.talk.messages, tools=tools, sampling=effort.sampling)
+def _request(effort: Effort) -> ChatRequest:
+    return ChatRequest(messages=effort.talk.messages, tools=effort.toolbox.specs, sampling=effort.sampling)
 
 
 def hear(effort: Effort, reply: Reply) -> bool:
@@ -170,8 +169,7 @@ def reflect(effort: Effort, state: Check) -> bool:
         return False
     accepted = state.evidence.proven and not state.patch.is_empty
     if accepted or effort.waiver or effort.refused >= effort.limits.refusals or effort.winding_down:
-        effort.exit = ExitReason.SUBMITTED
-        effort.detail = "submitted with evidence" if accepted else _unproven(effort)
+        effort.end(ExitReason.SUBMITTED, "submitted with evidence" if accepted else _unproven(effort))
         return True
     effort.refused += 1
     text = render("unchanged") if state.patch.is_empty else _refusal(effort, state)

@@ -59,7 +59,7 @@ def _open(effort: Effort, start: str, *, system: str = "system", **values: str) 
 
 def _turn(effort: Effort, *, turns: int | None = None, then: str) -> str:
     """One model call; `then` is where its tool calls are run."""
-    reply = nodes.think(effort, tools=effort.toolbox.specs, turns=turns or effort.limits.turns)
+    reply = nodes.think(effort, turns=turns or effort.limits.turns)
     if reply is None:
         return "finish"
     if nodes.hear(effort, reply):
@@ -77,7 +77,9 @@ def _finish(effort: Effort) -> str:
 
 def _check(effort: Effort) -> str:
     state = nodes.check(effort)
-    return END if nodes.reflect(effort, state) else "think"
+    if nodes.reflect(effort, state):
+        return END
+    return "finish" if effort.winding_down else "think"
 
 
 # react
@@ -97,14 +99,14 @@ def _react_act(effort: Effort) -> str:
     said = nodes.act(effort, effort.calls)
     if effort.pending is not None:
         return "check"
-    if any(item["tool"] == "write_probe" and item["ok"] for item in said):
-        _tell_probe(effort)
+    _tell_probe(effort, said)
     return "finish" if effort.winding_down else "think"
 
 
-def _tell_probe(effort: Effort) -> None:
-    """Run a new probe on base and say what it did there."""
-    assert effort.probe is not None
+def _tell_probe(effort: Effort, said: list[dict[str, Any]]) -> None:
+    """Run a probe that was just written on base and say what it did there."""
+    if effort.probe is None or not any(item["tool"] == "write_probe" and item["ok"] for item in said):
+        return
     result = effort.checks.on_base(effort.probe)
     effort.talk.user(effort.tape.say(f"probe-{effort.turn}", describe_base(result)))
 
@@ -130,8 +132,7 @@ def _show(effort: Effort) -> str:
 
 def _show_act(effort: Effort) -> str:
     said = nodes.act(effort, effort.calls, forbidden=_BEFORE_THE_PROBE)
-    if any(item["tool"] == "write_probe" and item["ok"] for item in said):
-        _tell_probe(effort)
+    _tell_probe(effort, said)
     if not any("accepted" in item for item in said) or effort.probe is None:
         return "show"
     if effort.checks.on_base(effort.probe).verdict == "present" or effort.refused >= effort.limits.refusals:
@@ -147,36 +148,30 @@ def _turnover(effort: Effort) -> str:
 
     A long history is cleared, which is what CodeMonkeys does (section 2.2); a short one is kept, with the code that was read in it.
     """
-    shown = "No probe shows the problem so far; you may still write one with `write_probe`."
-    if effort.probe is not None:
-        result = effort.checks.on_base(effort.probe)
-        shown = (
-            f"This probe was written for the issue, at {effort.probe.path}:\n```python\n{effort.probe.content}\n```\n"
-        )
-        shown += effort.tape.say("turnover", describe_probe("On the base commit", result))
-        shown += f"\nWhat it shows: {effort.reason}" if effort.reason else ""
     effort.refused = effort.silent = 0
     effort.clear_tree()
     limits = effort.limits
-    begin = _open
+    values = {
+        "variation": variation_text(effort.assignment),
+        "iterations": str(limits.iterations),
+        "turns": str(limits.turns - effort.turn),
+    }
     if effort.talk.tokens <= limits.context_tokens // _KEPT:
-        shown, begin = "The problem is shown.", _go_on
+        effort.talk.user(render("start_edit", probe="The problem is shown.", **values))
     else:
         effort.restart()
-    begin(
-        effort,
-        "start_edit",
-        probe=shown,
-        variation=variation_text(effort.assignment),
-        iterations=str(limits.iterations),
-        turns=str(limits.turns - effort.turn),
-    )
+        _open(effort, "start_edit", probe=_probe_so_far(effort), **values)
     return "think"
 
 
-def _go_on(effort: Effort, start: str, **values: str) -> None:
-    """Go on with the conversation as it is."""
-    effort.talk.user(render(start, **values))
+def _probe_so_far(effort: Effort) -> str:
+    """The probe and what it showed, for a conversation that knows nothing of it."""
+    if effort.probe is None:
+        return "No probe shows the problem so far; you may still write one with `write_probe`."
+    result = effort.checks.on_base(effort.probe)
+    shown = f"This probe was written for the issue, at {effort.probe.path}:\n```python\n{effort.probe.content}\n```\n"
+    shown += effort.tape.say("turnover", describe_probe("On the base commit", result))
+    return f"{shown}\nWhat it shows: {effort.reason}" if effort.reason else shown
 
 
 def _iterate_act(effort: Effort) -> str:
@@ -184,13 +179,6 @@ def _iterate_act(effort: Effort) -> str:
     changed = any(item["tool"] in _EDITS and item["ok"] for item in said) and effort.changed()
     if effort.pending is not None or changed:
         return "check"
-    return "finish" if effort.winding_down else "think"
-
-
-def _iterate_check(effort: Effort) -> str:
-    state = nodes.check(effort)
-    if nodes.reflect(effort, state):
-        return END
     return "finish" if effort.winding_down else "think"
 
 
@@ -241,7 +229,7 @@ _GRAPHS: dict[str, dict[str, Node]] = {
         "turnover": _turnover,
         "think": _react_think,
         "act": _iterate_act,
-        "check": _iterate_check,
+        "check": _check,
         "finish": _finish,
     },
     "single": {
