@@ -13,7 +13,7 @@ from agent.probe import ProbeResult
 from agent.values import Candidate
 from sandbox.values import Value
 from selection.gate import GateResult
-from selection.values import Cluster, Dropped, Score
+from selection.values import Cluster, Dropped, Origin, Score
 
 JUDGE = "judge"
 """Name of the verifier that is a chat model's P(correct)."""
@@ -30,21 +30,6 @@ class Verdict(StrEnum):
     FAIL = "fail"
     UNKNOWN = "unknown"
     """Timed out, crashed, not run: nothing is known."""
-
-
-class Origin(StrEnum):
-    """Where a probe comes from; its quality follows from that (`selection.weights.QUALITY`)."""
-
-    ISSUE = "issue"
-    """Lifted from the issue's own text."""
-    WRITER = "writer"
-    """Written by an agent that proposes no patch."""
-    TRAJECTORY = "trajectory"
-    """Written by a trajectory that also proposed a patch."""
-    SELECTION = "selection"
-    """Written to tell leading candidates apart, with their patches in view."""
-    EXTERNAL = "external"
-    """Given from outside."""
 
 
 class Entry(Value):

@@ -1,11 +1,27 @@
 """Values of a decision between candidates."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
 from sandbox.values import Value
+
+
+class Origin(StrEnum):
+    """Where a probe comes from; its quality follows from that (`selection.weights.QUALITY`)."""
+
+    ISSUE = "issue"
+    """Lifted from the issue's own text."""
+    WRITER = "writer"
+    """Written by an agent that proposes no patch."""
+    TRAJECTORY = "trajectory"
+    """Written by a trajectory that also proposed a patch."""
+    SELECTION = "selection"
+    """Written to tell leading candidates apart, with their patches in view."""
+    EXTERNAL = "external"
+    """Given from outside."""
 
 
 class Score(Value):

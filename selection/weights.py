@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pydantic import Field
 
 from sandbox.values import Value
-from selection.evidence import Evidence, Origin, ProbeRecord, Verdict
+from selection.evidence import Evidence, ProbeRecord, Verdict
 from selection.toxicity import Row, toxic
+from selection.values import Origin
 
 QUALITY: Mapping[Origin, float] = {
     Origin.ISSUE: 1.0,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from selection.evidence import JUDGE, LEARNED, Cell, Entry, Evidence, Gate, Origin, ProbeRecord, Verdict
-from selection.values import Cluster, Score
+from selection.evidence import JUDGE, LEARNED, Cell, Entry, Evidence, Gate, ProbeRecord, Verdict
+from selection.values import Cluster, Origin, Score
 
 P, F, U = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 SHOWN = (F, F)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from selection.choose import SelectionLog, choose, replay
 from selection.errors import PoolUnusable
-from selection.evidence import JUDGE, Evidence, Origin, Verdict
+from selection.evidence import JUDGE, Evidence, Verdict
 from selection.explain import Explanation, explain
 from selection.files import PAGE, PICTURE, RECORD, read_log, write_explanation, write_log
 from selection.page import markdown
 from selection.picture import heat_map
 from selection.policies import POLICIES, Preferences
-from selection.values import Dropped
+from selection.values import Dropped, Origin
 from tests.selection.evidence_kit import F, P, U, any_evidence, cluster, entry, evidence, probe
 from tests.selection.test_weights import TOXIC
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from selection.evidence import Cell, Evidence, Origin, ProbeRecord, Verdict
+from selection.evidence import Cell, Evidence, ProbeRecord, Verdict
 from selection.policies import POLICIES, NoSeparator, Preferences, decide
 from selection.standing import assess
-from selection.values import Decision
+from selection.values import Decision, Origin
 from tests.selection.evidence_kit import F, P, U, any_evidence, cells, entry, probe
 
 OURS = ("default", "fusion")

@@ -2,9 +2,10 @@
 
 import pytest
 
-from selection.evidence import JUDGE, Evidence, Origin, Verdict
+from selection.evidence import JUDGE, Evidence, Verdict
 from selection.standing import OWN, assess
 from selection.toxicity import correlation
+from selection.values import Origin
 from selection.votes import copies, votes
 from selection.weights import QUALITY, ProbeWeight, fold, weigh
 from tests.selection.evidence_kit import F, P, U, cells, cluster, entry, evidence, probe
