@@ -6,14 +6,17 @@ from importlib import resources
 
 
 @cache
-def _template(name: str) -> string.Template:
-    return string.Template(resources.files(__name__).joinpath(f"{name}.md").read_text("utf-8"))
+def _text(name: str) -> str:
+    return resources.files(__name__).joinpath(f"{name}.md").read_text("utf-8")
 
 
 def render(name: str, **values: str) -> str:
-    """Fill a text's gaps; what is put in is never read as a gap itself.
+    """Fill a text's gaps; what is put in is never read as a gap itself. A paragraph that is an empty gap goes away.
 
     Raises:
         KeyError: a gap has no value.
     """
-    return _template(name).substitute(values).strip()
+    text = _text(name)
+    for gap in (gap for gap, value in values.items() if not value):
+        text = text.replace(f"${gap}\n\n", "")
+    return string.Template(text).substitute(values).strip()
