@@ -22,9 +22,8 @@ def main() -> None:
         bodies = [line.get("request", line) for line in lines]
         found = measure(bodies)
         first = f"{found.first_repeated / found.first_total:.1%}" if found.first_total else "-"
-        print(
-            f"| {Path(name).parent.name} | {len(bodies)} | {found.share:.1%} | {found.bound:.1%} | {found.lost} | {found.losers} | {first} |"
-        )
+        cells = [f"{found.share:.1%}", f"{found.bound:.1%}", str(found.lost), str(found.losers), first]
+        print(f"| {Path(name).parent.name} | {len(bodies)} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
