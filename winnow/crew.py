@@ -1,5 +1,9 @@
-"""The proposers of one process, the models that they use and the money that they share."""
+"""The proposers and the judges of one process, the models that they use and the money that they share.
 
+Trajectories pay from a part of the run's budget, so that something is left to choose between what they find.
+"""
+
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,8 +24,11 @@ from agent.tools.values import ToolLimits
 from agent.trajectory.hypotheses import Hypothesis, find_hypotheses
 from agent.trajectory.proposer import AgentProposer
 from agent.trajectory.values import LoopLimits
-from agent.values import Brief
+from agent.values import Brief, Candidate, Usage
 from envs.patches import BaseTree
+from selection.judge.deeds import deeds
+from selection.judge.judge import SIZE, ModelJudge, NoJudge
+from selection.port import Judge
 from winnow.errors import SettingsError
 from winnow.plan import who_proposes
 from winnow.settings import Settings
@@ -29,7 +36,14 @@ from winnow.store import RunDir, read_lines
 
 _OWN = "run"
 """Share of the calls that belong to no trajectory; their journal lies in the run's folder."""
-OWN_JOURNAL = "events.jsonl"
+_EVENTS = "events.jsonl"
+_SELECTION = "selection"
+"""Folder of the journals of the selection's shares, one for each kind of call."""
+_PLAIN_NAME = re.compile(r"\w[\w.-]*")
+_SHORT = 8_192
+"""Output tokens of one opinion, reasoning included."""
+_BYTES_PER_TOKEN = 2
+"""What a prompt that is bounded in bytes may take of a conversation's tokens, on the safe side."""
 
 
 class Crew:
@@ -45,6 +59,9 @@ class Crew:
         self._run = run
         self._endpoints = endpoints
         self._budget = Budget(allowed, elapsed_s=elapsed_s)
+        self._work = Budget(
+            _work_limits(settings), parent=self._budget, elapsed_s=elapsed_s, label="trajectories' part of the budget"
+        )
         self._lock = threading.Lock()
         # All of them before the first call: what was spent must count before anything is spent.
         self._shares = {share: self._share(share) for share in self._journals()}
@@ -87,23 +104,65 @@ class Crew:
             journal.append(SPENT, usage=reading.usage.model_dump(mode="json"))
         return reading
 
+    @contextmanager
+    def judge(self, brief: Brief, base: BaseTree) -> Iterator[Judge]:
+        """Open the judge of this run; one that says nothing where it is switched off or there is no model.
+
+        Args:
+            brief: what the changes are for.
+            base: the base commit's files, open.
+        """
+        chosen = self._settings.selection
+        if not self._endpoints or not chosen.judge:
+            yield NoJudge()
+            return
+        with self._journal("selection/judge") as journal:
+            yield ModelJudge(
+                self._calls("selection/judge", journal),
+                _issue(brief),
+                base,
+                deeds_of=self._deeds,
+                samples=chosen.judge,
+                views=chosen.judge_views,
+                sampling=_judging(self._settings),
+                size=min(SIZE, _BYTES_PER_TOKEN * self._settings.model.context_tokens),
+            )
+
+    def _deeds(self, candidate: Candidate) -> str:
+        """What a candidate's trajectory did, where it was one of this run."""
+        if not _PLAIN_NAME.fullmatch(candidate.trajectory_id):
+            return ""
+        return deeds(read_lines(self._path(candidate.trajectory_id)))
+
+    def _calls(self, share: str, journal: Journal) -> TrajectoryModel:
+        """A model for many questions at once, on behalf of the selection."""
+        budget, again = self._opening(share)
+        return self._endpoints[selector(self._settings)].for_calls(budget, journal, recall=not again)
+
     def _model(self, name: str, share: str, journal: Journal) -> TrajectoryModel:
         """A model for one trajectory, which pays from its own share of the run's budget."""
-        with self._lock:
-            if share not in self._shares:
-                self._shares[share] = self._share(share)
-            budget = self._shares[share]
-            again = share in self._opened
-            self._opened.add(share)
+        budget, again = self._opening(share)
         # A second opening in one process has paid for what the journal now holds, and says so only once.
         return self._endpoints[name].for_trajectory(budget, journal, recall=not again)
 
+    def _opening(self, share: str) -> tuple[Budget, bool]:
+        """The budget of a share, and whether this process has opened it before."""
+        with self._lock:
+            if share not in self._shares:
+                self._shares[share] = self._share(share)
+            again = share in self._opened
+            self._opened.add(share)
+            return self._shares[share], again
+
     def _share(self, share: str) -> Budget:
-        return Budget(parent=self._budget, past=usage_of(read_lines(self._path(share))))
+        parent = self._budget if share.startswith(_SELECTION) else self._work
+        return Budget(parent=parent, past=usage_of(read_lines(self._path(share))))
 
     def _path(self, share: str) -> Path:
+        if share.startswith(f"{_SELECTION}/"):
+            return self._run.path / f"{share}.jsonl"
         folder = self._run.path if share == _OWN else self._run.trajectory(share)
-        return folder / OWN_JOURNAL
+        return folder / _EVENTS
 
     def _journal(self, share: str) -> Journal:
         return Journal(self._path(share))
@@ -113,6 +172,14 @@ class Crew:
         yield _OWN
         for path in sorted((self._run.path / "trajectories").glob("*/events.jsonl")):
             yield path.parent.name
+        for path in sorted((self._run.path / _SELECTION).glob("*.jsonl")):
+            yield f"{_SELECTION}/{path.stem}"
+
+
+def beside_trajectories(run: RunDir) -> Usage:
+    """What a run spent on calls that belong to no trajectory: its own, and the selection's."""
+    journals = [run.path / _EVENTS, *sorted((run.path / _SELECTION).glob("*.jsonl"))]
+    return sum((usage_of(read_lines(path)) for path in journals), Usage())
 
 
 @contextmanager
@@ -132,9 +199,10 @@ def open_crew(
         SettingsError: agents are asked for, and no model is named.
         PriceUnknown: there is a limit in USD, and a price that nobody knows.
     """
-    names = settings.model.names if "agent" in who_proposes(settings) else ()
-    if "agent" in who_proposes(settings) and not names:
+    if "agent" in who_proposes(settings) and not settings.model.names:
         raise SettingsError("agents need a model", hint="Name one with --model, or use --proposers repair.")
+    chooser = selector(settings)
+    names = (*settings.model.names, *([chooser] if chooser else []))
     with ExitStack() as stack:
         endpoints = {
             name: Endpoint(ReplayModel([], name=name), Price(input=0, output=0))
@@ -158,6 +226,49 @@ def _spec(settings: Settings, name: str) -> ModelSpec:
             known: Price(input=fresh, cached_input=cached, output=output)
             for known, (fresh, cached, output) in model.prices.items()
         },
+    )
+
+
+def selector(settings: Settings) -> str:
+    """Name of the model that judges and writes tests for the selection; empty where no model is named."""
+    return settings.selection.judge_model or (settings.model.names[0] if settings.model.names else "")
+
+
+def _work_limits(settings: Settings) -> BudgetLimits:
+    """What trajectories may spend: all of it where there is nothing to choose from afterwards, or nobody who would pay for it."""
+    limits, chosen, run = settings.budget, settings.selection, settings.run
+    tries = run.trajectories * run.rounds + len(who_proposes(settings)) - 1
+    asks = chosen.judge or chosen.compare > 1 or chosen.distinguish or chosen.writers
+    share = chosen.budget_share
+    if tries < 2 or not asks or not share:
+        return BudgetLimits()
+
+    def whole(limit: int | None) -> int | None:
+        return None if limit is None else limit - int(limit * share)
+
+    def part(limit: float | None) -> float | None:
+        return None if limit is None else limit * (1 - share)
+
+    return BudgetLimits(
+        usd=part(limits.usd), tokens=whole(limits.tokens), calls=whole(limits.calls), seconds=part(limits.seconds)
+    )
+
+
+def _issue(brief: Brief) -> str:
+    """What is to be solved, in the user's words where there are any."""
+    if brief.task.issue is not None:
+        return brief.task.issue.text
+    said = [f"{test}\n{brief.base_report.messages.get(test, '')}".strip() for test in brief.targets]
+    return "These tests fail and have to pass:\n\n" + "\n\n".join(said)
+
+
+def _judging(settings: Settings) -> Sampling:
+    """How opinions are drawn: greedily where the user says nothing else."""
+    model = settings.model
+    return Sampling(
+        temperature=0.0 if model.temperature is None else model.temperature,
+        max_output_tokens=min(_SHORT, model.max_output_tokens),
+        reasoning_effort=model.reasoning_effort,
     )
 
 
