@@ -45,6 +45,8 @@ class Effort:
     winding_down: bool = False
     """The model was told that this is its last turn."""
     probe: Probe | None = None
+    kept: list[Probe] = field(default_factory=list)
+    """Tests that are the work itself, in the strategy `probes`."""
     calls: tuple[ToolCall, ...] = ()
     """What the last reply asked for."""
     pending: ToolCall | None = None
@@ -59,6 +61,18 @@ class Effort:
     reason: str = ""
     """Why the probe was accepted, in the model's words."""
     _probed: Probe | None = None
+
+    @property
+    def makes_changes(self) -> bool:
+        """Whether its work is a change to the repository, which `submit` ends; else it is tests, and `finish` ends it."""
+        return self.assignment.strategy != "probes"
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """The tests that it believes in."""
+        if not self.makes_changes:
+            return tuple(self.kept)
+        return (self.probe,) if self.probe else ()
 
     def end(self, reason: ExitReason, detail: str) -> None:
         """Say why the try ends."""

@@ -14,7 +14,7 @@ from agent.trajectory.prompts import render
 from agent.trajectory.reports import describe_check, missing_evidence
 from agent.values import ExitReason
 
-SUBMIT = "submit"
+SUBMIT, FINISH = "submit", "finish"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _CALLS_LEFT = 2
 """Calls of the present size below which a try winds down: the next one is its last."""
@@ -34,7 +34,7 @@ def think(effort: Effort, *, turns: int) -> Reply | None:
     reason = _last_turn(effort, turns)
     if reason:
         effort.winding_down = True
-        effort.talk.user(render("last_turn", reason=reason))
+        effort.talk.user(render("last_turn" if effort.makes_changes else "last_turn_probes", reason=reason))
     if effort.talk.tokens > effort.limits.context_tokens:
         effort.talk.make_room()
     reply = _ask(effort)
@@ -104,7 +104,7 @@ def hear(effort: Effort, reply: Reply) -> bool:
         effort.silent = 0
         return True
     effort.silent += 1
-    effort.talk.user(render("no_call"))
+    effort.talk.user(render("no_call", end=SUBMIT if effort.makes_changes else FINISH))
     return False
 
 
