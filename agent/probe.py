@@ -31,6 +31,9 @@ class Probe(Value):
     path: str
     """Relative to the work tree."""
     content: str
+    """Of the whole file, so that the probe can be carried to other trees."""
+    test: str = ""
+    """Of a test file: the id of the one test in it that is the probe; empty: all of them."""
 
 
 class ProbeResult(Value):
@@ -96,8 +99,8 @@ def _run_script(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLi
 
 
 def _run_test(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLimits) -> ProbeResult:
-    name = probe.path
-    if brief.suite.kind == "unittest":
+    name = probe.test or probe.path
+    if brief.suite.kind == "unittest" and not probe.test:
         name = name.removesuffix(".py").replace("/", ".")
     if brief.suite.kind == "command":
         return ProbeResult(

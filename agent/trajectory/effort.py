@@ -1,5 +1,6 @@
 """The handles and the memory of one try under way; what LangGraph passes between the nodes is only where to go next."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from agent.context.values import Context
@@ -38,6 +39,8 @@ class Effort:
     """Model calls so far."""
     iteration: int = 0
     """Checks so far."""
+    note: str = ""
+    """What the model is told of its last reply with the next answer; empty: nothing."""
     silent: int = 0
     """Replies in a row that called no tool."""
     refused: int = 0
@@ -59,15 +62,37 @@ class Effort:
     reason: str = ""
     """Why the probe was accepted, in the model's words."""
     _probed: Probe | None = None
+    _tree: Patch | None = None
+    """What differs from the base, as long as nothing has run since."""
 
     def end(self, reason: ExitReason, detail: str) -> None:
         """Say why the try ends."""
         self.exit, self.detail = reason, detail
 
+    def answer(self, call: ToolCall, text: str) -> None:
+        """Answer a call, after what there is to say of the reply as a whole."""
+        text = self.tape.say(call.id, f"{self.note}\n\n{text}" if self.note else text)
+        self.note = ""
+        self.talk.tool(call.id, text)
+
+    def tree(self, *, stale: bool = False) -> Patch:
+        """Return what differs from the base, made once for each state of the work tree; `stale`: something has run since."""
+        if self._tree is None or stale:
+            self._tree = self.workspace.diff()
+        return self._tree
+
     def changed(self) -> bool:
         """Whether the change or the probe is another than at the last check."""
+        self.follow_probe()
         seen = (self.last.patch if self.last else Patch(diff=""), self._probed)
-        return seen != (self.workspace.diff(), self.probe)
+        return seen != (self.tree(stale=True), self.probe)
+
+    def follow_probe(self) -> None:
+        """Take the probe as it stands in the work tree, where it is a test of the repository that `edit` can change."""
+        if self.probe is not None and self.probe.test:
+            with suppress(OSError, UnicodeDecodeError):
+                content = self.workspace.read(self.probe.path).decode()
+                self.probe = self.probe.model_copy(update={"content": content})
 
     def clear_tree(self) -> None:
         """Take back what was changed while the problem was shown; a probe that is a file of the repository stays."""
