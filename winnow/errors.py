@@ -12,6 +12,7 @@
 | 23 | the project's environment cannot be made |
 | 24 | the patch was found but could not be delivered; it is kept in the run |
 | 25 | a file of candidates, pools, labels or a selection's log cannot be used |
+| 26 | a dataset or a file of predictions cannot be used |
 | 30 | no sandbox of the wanted kind can be had |
 | 31 | the image does not exist |
 | 32 | the machine was lost half-way; the run can be resumed |
@@ -29,6 +30,7 @@ from enum import IntEnum
 
 from agent.models.errors import AuthenticationFailed, BudgetExhausted, ModelError, ModelUnavailable
 from envs.errors import (
+    DatasetUnusable,
     ImageBuildFailed,
     IssueUnusable,
     PatchRejected,
@@ -78,6 +80,7 @@ class Exit(IntEnum):
     ENVIRONMENT = 23
     DELIVERY = 24
     POOL = 25
+    DATASET = 26
     NO_SANDBOX = 30
     NO_IMAGE = 31
     SANDBOX_LOST = 32
@@ -96,6 +99,7 @@ _CODES: tuple[tuple[type[WinnowError], Exit], ...] = (
     (RunUnusable, Exit.RUN),
     (DeliveryFailed, Exit.DELIVERY),
     (Interrupted, Exit.INTERRUPTED),
+    (DatasetUnusable, Exit.DATASET),
     (RepositoryUnusable, Exit.REPOSITORY),
     (IssueUnusable, Exit.ISSUE),
     (SuiteUnusable, Exit.SUITE),

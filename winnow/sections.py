@@ -72,7 +72,7 @@ class Image(_Section):
     """Docker image with the project's dependencies, used as it is."""
     base: str | None = None
     """Docker image that environments are built on; any with Python, venv and git does. None: the official one of the
-    newest Python that the project supports."""
+    newest Python that the project supports. For tasks of a dataset also several: 3.9=NAME,3.11=NAME."""
     setup: tuple[str, ...] = ()
     """Shell commands that install the project, instead of what is detected."""
     python: str | None = None
@@ -195,6 +195,25 @@ class Budget(_Section):
     """Wall time of all processes that worked on the run."""
 
 
+class Tasks(_Section):
+    """Tasks of a dataset: where their repositories and images come from, and how patches of them are graded."""
+
+    mirrors: tuple[str, ...] = ()
+    """Folders of repositories, OWNER__NAME.git or OWNER/NAME.git, that are asked before any address."""
+    repository_url: str = "https://github.com/{repository}.git"
+    """Address of a repository, with {repository}, {owner} or {name} in it. Empty: mirrors alone."""
+    pull: bool = True
+    """Ask registries for images before building them."""
+    image_gb: float = Field(default=80.0, gt=0)
+    """Disk that images built for tasks may use, GiB; over it, those that were not used for longest are removed."""
+    workers: int = Field(default=0, ge=0)
+    """Grades at once; 0: one per core."""
+    timeout_s: float = Field(default=1800.0, gt=0)
+    """For the hidden tests of one task."""
+    network: bool = False
+    """Let hidden tests use the network. Some tests of requests need it; so does a patch that looks for the answer."""
+
+
 class GitHub(_Section):
     """Access to the issue tracker."""
 
@@ -217,4 +236,5 @@ class Settings(_Section):
     agent: Agent = Agent()
     selection: Selection = Selection()
     budget: Budget = Budget()
+    tasks: Tasks = Tasks()
     github: GitHub = GitHub()
