@@ -1,20 +1,14 @@
-"""The proposers and the judges of one process, the models that they use and the money that they share.
-
-Trajectories pay from a part of the run's budget, so that something is left to choose between what they find.
-"""
+"""The proposers and the judges of one process, and the models that they use."""
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-from agent.budget import Budget, BudgetLimits
 from agent.context.reading import Reading, read_files
 from agent.context.values import Context
-from agent.journal import Journal
-from agent.models.journaled import SPENT, ReplayModel, usage_of
-from agent.models.open import Endpoint, ModelSpec, TrajectoryModel, open_model
+from agent.models.journaled import SPENT, ReplayModel
+from agent.models.open import Endpoint, ModelSpec, open_model
 from agent.models.prices import Price
 from agent.models.retrying import RetryPolicy
 from agent.models.values import Sampling
@@ -24,21 +18,20 @@ from agent.tools.values import ToolLimits
 from agent.trajectory.hypotheses import Hypothesis, find_hypotheses
 from agent.trajectory.proposer import AgentProposer
 from agent.trajectory.values import LoopLimits
-from agent.values import Brief, Candidate, Usage
+from agent.values import Brief, Candidate
 from envs.patches import BaseTree
+from selection.distinguish.separator import TrajectorySeparator
+from selection.distinguish.trials import RunProbe, Trials
 from selection.judge.deeds import deeds
 from selection.judge.judge import SIZE, ModelJudge, NoJudge
+from selection.policies import NoSeparator, Separator
 from selection.port import Judge
 from winnow.errors import SettingsError
 from winnow.plan import who_proposes
+from winnow.purse import OWN, SELECTION, Purse
 from winnow.settings import Settings
 from winnow.store import RunDir, read_lines
 
-_OWN = "run"
-"""Share of the calls that belong to no trajectory; their journal lies in the run's folder."""
-_EVENTS = "events.jsonl"
-_SELECTION = "selection"
-"""Folder of the journals of the selection's shares, one for each kind of call."""
 _PLAIN_NAME = re.compile(r"\w[\w.-]*")
 _SHORT = 8_192
 """Output tokens of one opinion, reasoning included."""
@@ -47,25 +40,13 @@ _BYTES_PER_TOKEN = 2
 
 
 class Crew:
-    """Everybody who proposes in a run. Safe to use from several threads once it is made."""
+    """Everybody who proposes or judges in a run. Safe to use from several threads once it is made."""
 
     def __init__(self, settings: Settings, run: RunDir, endpoints: Mapping[str, Endpoint], *, elapsed_s: float) -> None:
         """Read what the run has spent so far; `elapsed_s` are the seconds that earlier processes took."""
-        limits = settings.budget
-        allowed = BudgetLimits(usd=limits.usd, tokens=limits.tokens, calls=limits.calls, seconds=limits.seconds)
-        for endpoint in endpoints.values():
-            endpoint.require_price(allowed)
         self._settings = settings
-        self._run = run
         self._endpoints = endpoints
-        self._budget = Budget(allowed, elapsed_s=elapsed_s)
-        self._work = Budget(
-            _work_limits(settings), parent=self._budget, elapsed_s=elapsed_s, label="trajectories' part of the budget"
-        )
-        self._lock = threading.Lock()
-        # All of them before the first call: what was spent must count before anything is spent.
-        self._shares = {share: self._share(share) for share in self._journals()}
-        self._opened: set[str] = set()
+        self._purse = Purse(settings, run, endpoints, elapsed_s=elapsed_s)
         self._proposers: dict[str, Proposer] = {
             "repair": RepairProposer(
                 max_candidates=settings.repair.max_candidates,
@@ -75,7 +56,7 @@ class Crew:
         }
         if endpoints:
             self._proposers["agent"] = AgentProposer(
-                self._model, limits=_loop_limits(settings), sampling=_sampling(settings)
+                self._purse.model, limits=_loop_limits(settings), sampling=_sampling(settings)
             )
 
     def proposer(self, name: str) -> Proposer:
@@ -85,9 +66,9 @@ class Crew:
     def hypotheses(self, brief: Brief, context: Context) -> tuple[Hypothesis, ...]:
         """Ask the first model for different explanations, as many as a round has trajectories that take one."""
         count = self._settings.run.trajectories - (self._settings.run.trajectories + 2) // 3
-        with self._journal(_OWN) as journal:
+        with self._purse.conversation(self._settings.model.names[0], OWN) as (model, _):
             return find_hypotheses(
-                self._model(self._settings.model.names[0], _OWN, journal),
+                model,
                 brief,
                 context,
                 count=max(1, count),
@@ -99,8 +80,10 @@ class Crew:
         """Let the first model read the files that seem to matter, and order them by what it says."""
         endpoint = self._endpoints[self._settings.model.names[0]]
         issue = brief.task.issue.text if brief.task.issue else "\n".join(brief.targets)
-        reading = read_files(endpoint.for_trajectory(self._shares[_OWN]), context, issue=issue, base=base, most=count)
-        with self._journal(_OWN) as journal:
+        reading = read_files(
+            endpoint.for_trajectory(self._purse.share(OWN)), context, issue=issue, base=base, most=count
+        )
+        with self._purse.journal(OWN) as journal:
             journal.append(SPENT, usage=reading.usage.model_dump(mode="json"))
         return reading
 
@@ -116,9 +99,9 @@ class Crew:
         if not self._endpoints or not chosen.judge:
             yield NoJudge()
             return
-        with self._journal("selection/judge") as journal:
+        with self._purse.calls(selector(self._settings), f"{SELECTION}/judge") as model:
             yield ModelJudge(
-                self._calls("selection/judge", journal),
+                model,
                 _issue(brief),
                 base,
                 deeds_of=self._deeds,
@@ -128,58 +111,41 @@ class Crew:
                 size=min(SIZE, _BYTES_PER_TOKEN * self._settings.model.context_tokens),
             )
 
+    @contextmanager
+    def separator(
+        self, brief: Brief, base: BaseTree, candidates: Sequence[Candidate], run_probe: RunProbe
+    ) -> Iterator[Separator]:
+        """Open the selection trajectory; one that comes to no answer where it is switched off or there is no model.
+
+        Args:
+            brief: what the changes are for.
+            base: the base commit's files, open.
+            candidates: finalists are among them.
+            run_probe: runs the tests that it writes.
+        """
+        chosen, name = self._settings.selection, selector(self._settings)
+        if not self._endpoints or not chosen.distinguish:
+            yield NoSeparator()
+            return
+        with self._purse.journal(f"{SELECTION}/trials") as journal:
+            yield TrajectorySeparator(
+                lambda order: self._purse.conversation(name, f"{SELECTION}/{order}"),
+                Trials(run_probe, journal),
+                _issue(brief),
+                base,
+                {candidate.id: candidate for candidate in candidates},
+                sampling=_judging(self._settings),
+                python=brief.image.python,
+                seconds=self._settings.agent.command_timeout_s,
+                tests=chosen.distinguish,
+                context_tokens=self._settings.model.context_tokens,
+            )
+
     def _deeds(self, candidate: Candidate) -> str:
         """What a candidate's trajectory did, where it was one of this run."""
         if not _PLAIN_NAME.fullmatch(candidate.trajectory_id):
             return ""
-        return deeds(read_lines(self._path(candidate.trajectory_id)))
-
-    def _calls(self, share: str, journal: Journal) -> TrajectoryModel:
-        """A model for many questions at once, on behalf of the selection."""
-        budget, again = self._opening(share)
-        return self._endpoints[selector(self._settings)].for_calls(budget, journal, recall=not again)
-
-    def _model(self, name: str, share: str, journal: Journal) -> TrajectoryModel:
-        """A model for one trajectory, which pays from its own share of the run's budget."""
-        budget, again = self._opening(share)
-        # A second opening in one process has paid for what the journal now holds, and says so only once.
-        return self._endpoints[name].for_trajectory(budget, journal, recall=not again)
-
-    def _opening(self, share: str) -> tuple[Budget, bool]:
-        """The budget of a share, and whether this process has opened it before."""
-        with self._lock:
-            if share not in self._shares:
-                self._shares[share] = self._share(share)
-            again = share in self._opened
-            self._opened.add(share)
-            return self._shares[share], again
-
-    def _share(self, share: str) -> Budget:
-        parent = self._budget if share.startswith(_SELECTION) else self._work
-        return Budget(parent=parent, past=usage_of(read_lines(self._path(share))))
-
-    def _path(self, share: str) -> Path:
-        if share.startswith(f"{_SELECTION}/"):
-            return self._run.path / f"{share}.jsonl"
-        folder = self._run.path if share == _OWN else self._run.trajectory(share)
-        return folder / _EVENTS
-
-    def _journal(self, share: str) -> Journal:
-        return Journal(self._path(share))
-
-    def _journals(self) -> Iterator[str]:
-        """Shares that somebody has written to, and the run's own."""
-        yield _OWN
-        for path in sorted((self._run.path / "trajectories").glob("*/events.jsonl")):
-            yield path.parent.name
-        for path in sorted((self._run.path / _SELECTION).glob("*.jsonl")):
-            yield f"{_SELECTION}/{path.stem}"
-
-
-def beside_trajectories(run: RunDir) -> Usage:
-    """What a run spent on calls that belong to no trajectory: its own, and the selection's."""
-    journals = [run.path / _EVENTS, *sorted((run.path / _SELECTION).glob("*.jsonl"))]
-    return sum((usage_of(read_lines(path)) for path in journals), Usage())
+        return deeds(read_lines(self._purse.path(candidate.trajectory_id)))
 
 
 @contextmanager
@@ -232,26 +198,6 @@ def _spec(settings: Settings, name: str) -> ModelSpec:
 def selector(settings: Settings) -> str:
     """Name of the model that judges and writes tests for the selection; empty where no model is named."""
     return settings.selection.judge_model or (settings.model.names[0] if settings.model.names else "")
-
-
-def _work_limits(settings: Settings) -> BudgetLimits:
-    """What trajectories may spend: all of it where there is nothing to choose from afterwards, or nobody who would pay for it."""
-    limits, chosen, run = settings.budget, settings.selection, settings.run
-    tries = run.trajectories * run.rounds + len(who_proposes(settings)) - 1
-    asks = chosen.judge or chosen.compare > 1 or chosen.distinguish or chosen.writers
-    share = chosen.budget_share
-    if tries < 2 or not asks or not share:
-        return BudgetLimits()
-
-    def whole(limit: int | None) -> int | None:
-        return None if limit is None else limit - int(limit * share)
-
-    def part(limit: float | None) -> float | None:
-        return None if limit is None else limit * (1 - share)
-
-    return BudgetLimits(
-        usd=part(limits.usd), tokens=whole(limits.tokens), calls=whole(limits.calls), seconds=part(limits.seconds)
-    )
 
 
 def _issue(brief: Brief) -> str:

@@ -10,10 +10,10 @@ from envs.values import Outcome, SuiteReport
 from sandbox.errors import WinnowError
 from selection.gate import GateResult
 from selection.values import Selection
-from winnow.crew import beside_trajectories
 from winnow.errors import Exit
 from winnow.plan import who_proposes
 from winnow.prepare import prepare
+from winnow.purse import beside_trajectories
 from winnow.result import Contest, FixResult, TestCounts
 from winnow.settings import Settings
 from winnow.state import RunContext

@@ -38,12 +38,21 @@ def exhibit(patch: Patch, base: BaseTree) -> Exhibit | None:
         changes = base.apply(patch)
     except PatchRejected:
         return None
-    shown = [change for change in changes if not is_beside(change.path, created=change.before is None)]
+    shown = [change for change in changes if not _is_beside(change)]
     return Exhibit(
         change="\n".join(_diff(change) for change in shown),
-        code="\n\n".join(filter(None, (_code(change) for change in shown))),
+        code=_code(shown),
         beside=tuple(change.path for change in changes if change not in shown),
     )
+
+
+def code_before(patches: Sequence[Patch], base: BaseTree) -> str:
+    """Return the code that any of several changes touches, each line once; those must apply."""
+    return _code([change for patch in patches for change in base.apply(patch) if not _is_beside(change)])
+
+
+def _is_beside(change: FileChange) -> bool:
+    return is_beside(change.path, created=change.before is None)
 
 
 def _diff(change: FileChange) -> str:
@@ -67,19 +76,26 @@ def _without_news(change: FileChange) -> bytes:
     return without_comments(after, keep=frozenset(comments(change.before or b"")))
 
 
-def _code(change: FileChange) -> str:
-    """The code before, where it changes."""
-    if not change.before or b"\0" in change.before:
-        return ""
-    lines = _lines(change.before)
-    spans = list(_spans(change, lines))
-    parts, last = [f"{change.renamed_from or change.path} before the change:"], 0
+def _code(changes: Sequence[FileChange]) -> str:
+    """The code before, where it changes, by file."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    texts: dict[str, list[str]] = {}
+    for change in changes:
+        if change.before and b"\0" not in change.before:
+            name = change.renamed_from or change.path
+            texts[name] = _lines(change.before)
+            spans.setdefault(name, []).extend(_spans(change, texts[name]))
+    return "\n\n".join(_numbered(name, texts[name], spans[name]) for name in sorted(spans) if spans[name])
+
+
+def _numbered(name: str, lines: Sequence[str], spans: Sequence[tuple[int, int]]) -> str:
+    parts, last = [f"{name} before the change:"], 0
     for start, end in _merged(spans):
         if start > last + 1:
             parts.append("     …")
         parts += [f"{number:>6} {lines[number - 1]}".rstrip() for number in range(start, end + 1)]
         last = end
-    return "\n".join(parts) if spans else ""
+    return "\n".join(parts)
 
 
 def _spans(change: FileChange, lines: Sequence[str]) -> Iterator[tuple[int, int]]:

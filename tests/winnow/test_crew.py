@@ -1,5 +1,6 @@
 """Money of a run: what trajectories leave to the selection, and what the selection's models cost."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ import pytest
 from agent.journal import Journal
 from agent.models.errors import BudgetExhausted
 from agent.models.values import ChatRequest, Message, Sampling
+from agent.probe import Probe, ProbeResult
 from agent.values import Brief, Candidate
 from envs.patches import BaseTree, make_patch
 from envs.snapshot import take_snapshot
-from envs.values import Image, Issue, Suite, SuiteReport, Task
+from envs.values import Image, Issue, Patch, Suite, SuiteReport, Task
 from tests.agent.models.server import ChatServer, Seen, completion
-from winnow.crew import Crew, beside_trajectories, open_crew
+from winnow.crew import Crew, open_crew
+from winnow.purse import beside_trajectories
 from winnow.settings import Settings
 from winnow.store import RunDir
 
@@ -81,7 +84,7 @@ def robot(seen: Seen) -> Any:
 def calls_of_a_trajectory(crew: Crew, run: RunDir, seat: str, *, whose_part: bool = True) -> int:
     """How many calls one trajectory gets through."""
     with Journal(run.trajectory(seat) / "events.jsonl") as journal:
-        model = crew._model("m", seat, journal)
+        model = crew._purse.model("m", seat, journal)
         for done in range(100):
             try:
                 model.complete(ASK)
@@ -161,3 +164,42 @@ def test_another_model_may_judge(crew: Any, run: RunDir, known: tuple[Brief, Bas
         with opened.judge(brief, base) as judge:
             judge.scores(pair(base))
         assert {seen.body["model"] for seen in server.seen} == {"wise"}
+
+
+def chooser(seen: Seen) -> Any:
+    """Takes the change to 2, whatever it is called."""
+    text = seen.body["messages"][1]["content"]
+    right = text[: text.index("| +x = 2")].rpartition("\nChange ")[2][0]
+    if len(seen.body["messages"]) == 2:
+        return completion("", ("try_test", json.dumps({"content": "import m", "why": "2"})))
+    return completion("", ("decide", json.dumps({"choice": right, "why": "it is 2"})))
+
+
+def test_a_selection_trajectory_pays_from_the_selections_part_and_is_replayed(
+    crew: Any, run: RunDir, known: tuple[Brief, BaseTree]
+) -> None:
+    brief, base = known
+    ran: list[Probe] = []
+
+    def run_probe(patch: Patch, probe: Probe) -> ProbeResult:
+        ran.append(probe)
+        fixed = "+x = 2" in patch.diff
+        return ProbeResult(verdict="fixed" if fixed else "present", exit_code=0 if fixed else 2)
+
+    answers = []
+    with ChatServer(chooser) as server:
+        for replay in (False, True):
+            with (
+                crew(server.url, replay=replay, budget={"calls": 20}) as opened,
+                opened.separator(brief, base, pair(base), run_probe) as separator,
+            ):
+                answers.append(separator.separate("t", ("b", "a")))
+        assert len(server.seen) == 4
+        with (
+            crew(server.url, selection={"distinguish": 0}) as opened,
+            opened.separator(brief, base, pair(base), run_probe) as separator,
+        ):
+            assert separator.separate("t", ("b", "a")).picked is None
+    assert answers[0] == answers[1] and answers[0].picked == "a"
+    assert len(ran) == 3
+    assert beside_trajectories(run).calls == 4

@@ -25,7 +25,7 @@ from envs.patches import BaseTree
 from selection.judge.judge import ModelJudge, combine
 from selection.values import Score
 from tests.agent.models.server import Answer, ChatServer, Seen, completion, fault
-from tests.selection.judge.conftest import ISSUE, RIGHT, WRONG
+from tests.selection.conftest import ISSUE, RIGHT, WRONG
 
 Make = Callable[..., Candidate]
 QUICK = RetryPolicy(retries=1, first_wait_s=0.0)
