@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from agent.probe import Probe, ProbeResult, run_probe
-from agent.trajectory.related import required_tests
+from agent.related import required_tests
 from agent.trajectory.values import Evidence, LoopLimits
 from agent.values import Brief
 from envs.patches import paths

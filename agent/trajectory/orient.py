@@ -4,8 +4,8 @@ The first two messages are the same for all tries of a run that share a strategy
 """
 
 from agent.context.values import Context, RankedFile, Symbol
+from agent.related import required_tests
 from agent.trajectory.prompts import render
-from agent.trajectory.related import required_tests
 from agent.trajectory.values import Assignment, LoopLimits
 from agent.values import Brief
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.trajectory.related import required_tests
+from agent.related import required_tests
 from agent.values import Brief
 from envs.values import Image, Issue, Outcome, Snapshot, Suite, SuiteReport, Task
 
