@@ -151,7 +151,7 @@ class Store:
         runs = self.all()
         if name == "last" and runs:
             return runs[-1]
-        if not re.fullmatch(r"[0-9a-f-]{1,40}", name):
+        if not re.fullmatch(r"[\w.+-]{1,200}", name):
             raise RunUnusable(f"there is no run {name!r}", hint="`winnow runs` lists them.")
         found = [run for run in runs if run.id == name] or [
             r for r in runs if r.id.startswith(name) or r.id.endswith(name)
