@@ -12,6 +12,7 @@
 | 23 | the project's environment cannot be made |
 | 24 | the patch was found but could not be delivered; it is kept in the run |
 | 25 | a file of candidates, pools, labels or a selection's log cannot be used |
+| 26 | a dataset or a file of predictions cannot be used |
 | 30 | no sandbox of the wanted kind can be had |
 | 31 | the image does not exist |
 | 32 | the machine was lost half-way; the run can be resumed |
@@ -31,6 +32,7 @@ from enum import IntEnum
 
 from agent.models.errors import AuthenticationFailed, BudgetExhausted, ModelError, ModelUnavailable
 from envs.errors import (
+    DatasetUnusable,
     ImageBuildFailed,
     IssueUnusable,
     PatchRejected,
@@ -63,10 +65,6 @@ class BatchUnusable(WinnowError):
     """No such batch, another process works on it, or it was started with other settings."""
 
 
-class BatchIncomplete(WinnowError):
-    """Tasks of a batch have no outcome yet."""
-
-
 class DeliveryFailed(WinnowError):
     """The patch was found but could not be delivered; it is kept in the run."""
 
@@ -88,6 +86,7 @@ class Exit(IntEnum):
     ENVIRONMENT = 23
     DELIVERY = 24
     POOL = 25
+    DATASET = 26
     NO_SANDBOX = 30
     NO_IMAGE = 31
     SANDBOX_LOST = 32
@@ -107,9 +106,9 @@ _CODES: tuple[tuple[type[WinnowError], Exit], ...] = (
     (SettingsError, Exit.USAGE),
     (RunUnusable, Exit.RUN),
     (BatchUnusable, Exit.BATCH),
-    (BatchIncomplete, Exit.BATCH_INCOMPLETE),
     (DeliveryFailed, Exit.DELIVERY),
     (Interrupted, Exit.INTERRUPTED),
+    (DatasetUnusable, Exit.DATASET),
     (RepositoryUnusable, Exit.REPOSITORY),
     (IssueUnusable, Exit.ISSUE),
     (SuiteUnusable, Exit.SUITE),

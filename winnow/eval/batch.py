@@ -11,10 +11,10 @@ from agent.values import Usage
 from envs.datasets.values import Record
 from envs.grading.values import Gold
 from sandbox.errors import SandboxLost, WinnowError
-from winnow.errors import BatchIncomplete, Interrupted
+from winnow.errors import Interrupted
 from winnow.eval.candidates import to_grade
 from winnow.eval.folder import GRADES, RESULTS, BatchDir
-from winnow.eval.grading import Graded, GradeJob, PatchGrade, grade
+from winnow.eval.grading import Graded, GradeJob, PatchGrade, digest_of, grade
 from winnow.eval.port import Done, Executor
 from winnow.eval.solving import solve, spent
 from winnow.eval.values import GradeWhat, SolveJob, TaskEnd
@@ -60,7 +60,7 @@ class Driver:
 
     def __init__(self, folder: BatchDir, plan: Plan, executor: Executor, report: Report) -> None:
         """Read what earlier processes came to."""
-        self._folder, self._plan, self._executor, self._report = folder, plan, executor, report
+        self.folder, self._plan, self._executor, self._report = folder, plan, executor, report
         self._records = {record.task.id: record for record in plan.records}
         self.ends = {task: end for task, end in folder.ends().items() if task in self._records}
         self.grades: dict[tuple[str, str], PatchGrade] = {
@@ -80,12 +80,13 @@ class Driver:
         """Start nothing more and end what is under way."""
         self._stopping = True
 
-    def run(self) -> None:
-        """Work until every task has an outcome, or nothing more can be done.
+    def run(self) -> str:
+        """Work until nothing more can be done; say what is left without an outcome, because machines failed or the money is used up.
+
+        Empty: every task has one.
 
         Raises:
             Interrupted: `stop` was called.
-            BatchIncomplete: tasks are left, because machines failed or the money is used up.
             WinnowError: what would meet every task.
         """
         told = False
@@ -102,15 +103,19 @@ class Driver:
             if not self._under_way:
                 time.sleep(0 if self._stopping else min(_LOOK_S, self._pause()))
         self.finish()
-        self._raise_for_what_is_left()
+        if self._error:
+            raise self._error
+        if self._stopping:
+            raise Interrupted("the batch was interrupted")
+        return self._what_is_left()
 
     def finish(self) -> None:
         """Write results and predictions anew, in the dataset's order."""
-        self._folder.finish([self.ends[task] for task in self._records if task in self.ends], self._plan.name)
+        self.folder.finish([self.ends[task] for task in self._records if task in self.ends], self._plan.name)
         place = {task: number for number, task in enumerate(self._records)}
         known = (one for one in self.grades.values() if one.task_id in place)
         ordered: list[PatchGrade] = sorted(known, key=lambda one: (place[one.task_id], one.digest))
-        self._folder.rewrite(GRADES, ordered)
+        self.folder.rewrite(GRADES, ordered)
 
     @property
     def tasks(self) -> int:
@@ -122,6 +127,13 @@ class Driver:
         """Nothing is graded."""
         return self._plan.grade == "none"
 
+    def verdict(self, end: TaskEnd) -> bool | None:
+        """Whether a task is resolved; None: not known."""
+        if not end.patch:
+            return False
+        known = self.grades.get((end.task_id, digest_of(end.patch)))
+        return None if known is None or known.grade.status in ("infra", "unknown") else known.grade.resolved
+
     @property
     def under_way(self) -> tuple[str, ...]:
         """Keys of what workers have."""
@@ -130,14 +142,14 @@ class Driver:
     def _order(self) -> list[str]:
         """Tasks without an outcome; those that cost something already come first."""
         left = [task for task in self._records if task not in self.ends or not self.ends[task].is_final]
-        return sorted(left, key=lambda task: not self._folder.run(task).path.exists())
+        return sorted(left, key=lambda task: not self.folder.run(task).path.exists())
 
     def _spent_before(self) -> Usage:
         """What the journals say was paid, of finished and unfinished tasks alike."""
         total = Usage()
         for task in self._records:
             end = self.ends.get(task)
-            total += end.usage if end and end.is_final else spent(self._folder.run(task))
+            total += end.usage if end and end.is_final else spent(self.folder.run(task))
         return total
 
     def _waiting(self) -> bool:
@@ -170,7 +182,7 @@ class Driver:
             return False
         job = SolveJob(
             record=self._records[task],
-            run_dir=str(self._folder.run(task).path),
+            run_dir=str(self.folder.run(task).path),
             settings=self._plan.settings,
             sites=self._plan.sites,
         )
@@ -181,7 +193,7 @@ class Driver:
         task = attempt.task_id
         if self.ungraded:
             return True
-        wanted = to_grade(self._folder.run(task), self.ends[task], self._plan.grade)
+        wanted = to_grade(self.folder.run(task), self.ends[task], self._plan.grade)
         patches = {digest: patch for digest, patch in wanted.items() if not self._is_graded(task, digest)}
         if not patches:
             return True
@@ -202,7 +214,7 @@ class Driver:
 
     def _lend(self, task: str) -> bool:
         """Set aside what a task may still cost, so that tasks side by side cannot spend the same money."""
-        before = spent(self._folder.run(task))
+        before = spent(self.folder.run(task))
         if self._plan.batch_usd is None or self._plan.lease_usd is None:
             self._leases[task] = None, before
             return True
@@ -215,7 +227,7 @@ class Driver:
 
     def _settle(self, task: str) -> None:
         lease, before = self._leases.pop(task)
-        now = spent(self._folder.run(task))
+        now = spent(self.folder.run(task))
         if lease is not None:
             usd = None if now.usd is None or before.usd is None else max(0.0, now.usd - before.usd)
             lease.settle(Usage(usd=usd))
@@ -245,7 +257,7 @@ class Driver:
         known = {
             "task_id": task,
             "repository": self._records[task].repository,
-            "usage": spent(self._folder.run(task)),
+            "usage": spent(self.folder.run(task)),
         }
         return TaskEnd.model_validate({**known, **ended})
 
@@ -262,8 +274,8 @@ class Driver:
                 return
         end = end.model_copy(update={"failures": failures})
         self.ends[end.task_id] = end
-        self._folder.append(RESULTS, end)
-        self._folder.predict(end, self._plan.name)
+        self.folder.append(RESULTS, end)
+        self.folder.predict(end, self._plan.name)
         self._report("ended", {"task": end.task_id, "ended": end.ended, "reason": end.reason})
         if end.is_final:
             self._to_grade.append(_Attempt(end.task_id))
@@ -278,7 +290,7 @@ class Driver:
         grades = done.value.grades if isinstance(done.value, Graded) else ()
         for one in grades:
             self.grades[one.task_id, one.digest] = one
-            self._folder.append(GRADES, one)
+            self.folder.append(GRADES, one)
             self._report("graded", {"task": one.task_id, "status": one.grade.status})
         broken = [one.grade.reason for one in grades if one.grade.status == "infra"]
         if broken or not isinstance(done.value, Graded):
@@ -293,22 +305,17 @@ class Driver:
         self._error = self._error or error
         self._stopping = True
 
-    def _raise_for_what_is_left(self) -> None:
-        if self._error:
-            raise self._error
-        if self._stopping:
-            raise Interrupted("the batch was interrupted")
+    def _what_is_left(self) -> str:
         if self._unpaid:
-            raise BatchIncomplete(
-                f"{self._unpaid} tasks were not started: {self._plan.batch_usd:g} USD for the batch do not cover another one",
-                hint="Allow more with --batch-usd, and give the same command again.",
+            return (
+                f"{self._unpaid} tasks were not started: {self._plan.batch_usd:g} USD for the batch do not cover another one; "
+                "allow more with --batch-usd"
             )
-        failed = [end.task_id for end in self.ends.values() if not end.is_final]
+        failed = sum(not end.is_final for end in self.ends.values())
         missing = self._missing_grades()
-        if failed or missing:
-            what = [f"{len(failed)} tasks failed by their machines or by a defect"] if failed else []
-            what += [f"{missing} patches could not be graded"] if missing else []
-            raise BatchIncomplete(" and ".join(what), hint="Give the same command again to try those once more.")
+        what = [f"{failed} tasks failed by their machines or by a defect"] if failed else []
+        what += [f"{missing} patches could not be graded"] if missing else []
+        return " and ".join(what)
 
     def _missing_grades(self) -> int:
         if self.ungraded:
@@ -317,5 +324,5 @@ class Driver:
             not self._is_graded(task, digest)
             for task, end in self.ends.items()
             if end.is_final
-            for digest in to_grade(self._folder.run(task), end, self._plan.grade)
+            for digest in to_grade(self.folder.run(task), end, self._plan.grade)
         )

@@ -14,7 +14,9 @@ class Sites(Protocol):
     """Makes tasks of one dataset ready. A value: it is sent to the processes that do the work."""
 
     def site(self, record: Record, folder: Path) -> Site:
-        """Make a task's work tree in a folder that is empty, and its image where the dataset prescribes one.
+        """Make a task's work tree in `folder`, and its image where the dataset prescribes one.
+
+        A folder that is there was made by an earlier call, and is taken as it is.
 
         Raises:
             TaskError: the repository or its environment cannot be had.

@@ -10,33 +10,39 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.values import Usage
 from envs.datasets.values import Record
 from envs.grading.values import Gold
-from sandbox.errors import WinnowError
 from sandbox.values import Value
-from winnow.errors import SettingsError
+from winnow.errors import Exit, SettingsError
 from winnow.eval.batch import Driver, Plan
 from winnow.eval.folder import BatchDir
-from winnow.eval.grading import digest_of
 from winnow.eval.manifest import write_manifest
 from winnow.eval.port import Executor
 from winnow.eval.processes import LocalExecutor
-from winnow.eval.values import Batch, DatasetNote, TaskEnd
+from winnow.eval.values import Batch, DatasetNote
 from winnow.plan import who_proposes
 from winnow.request import without_secrets
 from winnow.settings import Settings
 from winnow.timeline import Report
 
 _FREE: Mapping[str, tuple[str, ...] | None] = {
-    "eval": ("out", "mirror", "workers", "batch_usd", "retries", "grade", "cluster", "task_cpus", "task_memory_mb"),
+    "eval": ("out", "workers", "batch_usd", "retries", "grade", "cluster", "task_cpus", "task_memory_mb"),
     "run": ("workers", "state_dir", "cache_dir"),
     "sandbox": ("docker_host",),
+    "tasks": None,
     "fix": None,
 }
 """What may change between two processes of one batch, since no result depends on it; None: the whole section."""
+
+
+class DatasetName(NamedTuple):
+    """A dataset as the user named it."""
+
+    source: str
+    split: str = ""
 
 
 class BatchResult(Value):
@@ -57,7 +63,9 @@ class BatchResult(Value):
     usage: Usage
     seconds: float
     """Sum over tasks."""
-    exit_code: int = 0
+    left: str
+    """What has no outcome yet, and why; empty when every task has one. The same command goes on with it."""
+    exit_code: int
 
 
 def evaluate(
@@ -65,7 +73,7 @@ def evaluate(
     records: Sequence[Record],
     gold: Mapping[str, Gold],
     *,
-    source: str,
+    dataset: DatasetName,
     sites: Any,
     report: Report,
     watch: Callable[[Driver], None] = lambda _driver: None,
@@ -76,20 +84,19 @@ def evaluate(
         settings: the tree; `eval` says what of it.
         records: the selected tasks, in order.
         gold: by task id; used where grading is asked for, and nowhere else.
-        source: the dataset as the user named it.
+        dataset: as the user named it.
         sites: makes tasks ready and opens graders; see `winnow.eval.port.Sites` and `winnow.eval.grading.Graders`.
         report: told what is going on.
         watch: given the driver before it starts, for displays.
 
     Raises:
         BatchUnusable: the folder holds a batch that was asked for otherwise, or another process works on it.
-        BatchIncomplete: tasks are left without an outcome; the same command goes on.
         Interrupted: the user said stop.
         WinnowError: what would meet every task, such as a wrong key.
     """
     _check(settings)
-    folder = BatchDir(settings.eval.out or Path("winnow-eval", Path(source).name.partition(".")[0]))
-    asked = ask(settings, records, source)
+    folder = BatchDir(settings.eval.out or Path("winnow-eval", Path(dataset.source).name.partition(".")[0]))
+    asked = ask(settings, records, dataset)
     plan = Plan(
         records=records,
         gold=gold if settings.eval.grade != "none" else {},
@@ -109,21 +116,20 @@ def evaluate(
             watch(driver)
             with _stoppable(driver.stop):
                 try:
-                    driver.run()
+                    left = driver.run()
                 finally:
                     write_manifest(folder, batch, settings, driver.ends)
-        return summarize(folder, driver)
+        return summarize(driver, left)
 
 
-def ask(settings: Settings, records: Sequence[Record], source: str) -> Batch:
+def ask(settings: Settings, records: Sequence[Record], dataset: DatasetName) -> Batch:
     """What is asked, as it is kept beside the results."""
     return Batch(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         version=version("winnow"),
         dataset=DatasetNote(
-            source=source,
-            subset=settings.eval.subset or "",
-            split=settings.eval.split,
+            source=dataset.source,
+            split=dataset.split,
             digest=sha256("\n".join(record.model_dump_json() for record in records).encode()).hexdigest(),
         ),
         tasks=tuple(record.task.id for record in records),
@@ -131,12 +137,12 @@ def ask(settings: Settings, records: Sequence[Record], source: str) -> Batch:
     )
 
 
-def summarize(folder: BatchDir, driver: Driver) -> BatchResult:
-    """A batch in numbers, as far as it came."""
+def summarize(driver: Driver, left: str) -> BatchResult:
+    """A batch in numbers."""
     ends = list(driver.ends.values())
-    verdicts = [_verdict(driver, end) for end in ends]
+    verdicts = [driver.verdict(end) for end in ends]
     return BatchResult(
-        folder=str(folder.path),
+        folder=str(driver.folder.path),
         tasks=driver.tasks,
         ended={kind: sum(end.ended == kind for end in ends) for kind in sorted({end.ended for end in ends})},
         resolved=None if driver.ungraded else sum(verdict is True for verdict in verdicts),
@@ -144,15 +150,9 @@ def summarize(folder: BatchDir, driver: Driver) -> BatchResult:
         infra_failures=sum(len(end.failures) for end in ends),
         usage=sum((end.usage for end in ends), Usage()),
         seconds=round(sum(end.seconds for end in ends), 3),
+        left=left,
+        exit_code=Exit.BATCH_INCOMPLETE if left else Exit.OK,
     )
-
-
-def _verdict(driver: Driver, end: TaskEnd) -> bool | None:
-    """Whether a task is resolved; None: not known."""
-    if not end.patch:
-        return False
-    known = driver.grades.get((end.task_id, digest_of(end.patch)))
-    return None if known is None or known.grade.status in ("infra", "unknown") else known.grade.resolved
 
 
 def _check(settings: Settings) -> None:
@@ -212,9 +212,3 @@ def _stoppable(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def incomplete(error: WinnowError, command: str) -> WinnowError:
-    """Tell an error with the command that goes on."""
-    error.hint = f"{error.hint} Go on with: {command}".strip()
-    return error

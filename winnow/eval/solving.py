@@ -25,7 +25,7 @@ from winnow.prepare import BRIEF
 from winnow.request import Request, without_secrets
 from winnow.result import FixResult
 from winnow.settings import Settings, with_secrets
-from winnow.solve import provider_of, silent, work
+from winnow.solve import RESULT, provider_of, silent, work
 from winnow.store import RunDir, Status, read_lines
 
 CHECKOUT = "checkout"
@@ -64,26 +64,26 @@ def trajectories(run: RunDir) -> list[Trajectory]:
 
 
 def _work(job: SolveJob, run: RunDir) -> FixResult:
-    """Make the site where the run has no base yet, and walk the run graph."""
+    """Make the site and walk the run graph."""
     settings = Settings.model_validate(job.settings)
-    request = run.load("request.json", Request)
-    if request is None or not (run.path / "snapshot.json").exists():
-        checkout = run.path / CHECKOUT
-        shutil.rmtree(checkout, ignore_errors=True)
-        checkout.mkdir()
-        site = job.sites.site(job.record, checkout)
+    if not (run.path / RESULT).exists():
+        # Every time: another machine than last time may have to make the image.
+        site = job.sites.site(job.record, run.path / CHECKOUT)
         tree = settings.model_dump(mode="json")
         for section, values in site.settings.items():
             tree[section] |= values
+        settings = Settings.model_validate(tree)
+    request = run.load("request.json", Request)
+    if request is None:
         request = Request(
-            repository=site.repository,
+            repository=str(run.path / CHECKOUT),
             task=job.record.task,
-            settings=without_secrets(Settings.model_validate(tree)),
+            settings=without_secrets(settings),
             version=version("winnow"),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         run.save("request.json", request)
-    settings = with_secrets(Settings.model_validate(request.settings))
+    settings = with_secrets(settings)
     brief = run.load(BRIEF, Brief)
     kind = brief.sandbox if brief else settings.sandbox.kind
     return work(run, request, settings, provider_of(settings, kind), silent)

@@ -24,7 +24,6 @@ class DatasetNote(Value):
 
     source: str
     """As the user named it."""
-    subset: str = ""
     split: str = ""
     digest: str
     """SHA-256 of the selected tasks as they are shown to solvers, in their order."""
@@ -45,14 +44,10 @@ class Batch(Value):
 
 
 class Site(Value):
-    """Where a task is worked on, made ready."""
+    """What a task needs beside the batch's settings."""
 
-    repository: str
-    """Host path of a work tree at the base commit, without what came later."""
     settings: Mapping[str, Mapping[str, Any]] = {}
-    """What this task needs beside the batch's settings, by section and key: its image, how its tests are run."""
-    image_digest: str = ""
-    """Of the Docker image that the dataset prescribes; empty when it prescribes none."""
+    """By section and key: its image, how its tests are run."""
 
 
 class SolveJob(Value):

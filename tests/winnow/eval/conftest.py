@@ -12,7 +12,7 @@ from envs.grading.values import Gold
 from tests.agent.models.server import ChatServer
 from tests.winnow.eval.kit import Toys, make_dataset, robot, settings_for
 from winnow.eval.folder import BatchDir
-from winnow.eval.run import BatchResult, ask, evaluate
+from winnow.eval.run import BatchResult, DatasetName, ask, evaluate
 from winnow.settings import Settings
 
 
@@ -61,7 +61,7 @@ class Bench:
         """Leave what a process leaves that was killed at once."""
         folder = BatchDir(self.out)
         with folder.lock():
-            folder.open(ask(self.settings(), self.records[:tasks], "toys.jsonl"))
+            folder.open(ask(self.settings(), self.records[:tasks], DatasetName("toys.jsonl")))
 
     def run(self, *, tasks: int = 4, toys: Toys | None = None, **sections: dict[str, Any]) -> BatchResult:
         self.events = []
@@ -69,7 +69,7 @@ class Bench:
             self.settings(**sections),
             self.records[:tasks],
             self.gold,
-            source="toys.jsonl",
+            dataset=DatasetName("toys.jsonl"),
             sites=toys or self.toys(),
             report=lambda kind, data: self.events.append((kind, data)),
         )

@@ -113,7 +113,7 @@ class ToyGrader:
     def grade(self, record: Record, gold: Gold, patch: Patch) -> Grade:
         folder = Path(self._made.folder, "grading", f"{record.task.id}-{os.getpid()}")
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / "tree").mkdir(parents=True)
+        folder.mkdir(parents=True)
         self._made.site(record, folder / "tree")
         snapshot = take_snapshot(folder / "tree", folder)
         image = Image(reference=None, python="/usr/bin/python3", workdir="/work", digest="system")
@@ -151,15 +151,18 @@ class Toys(Value):
         if before < self.broken_first and folder.name == "checkout":
             (marks / str(before)).touch()
             raise SandboxLost("the machine went away")
-        archive = subprocess.run(
-            ["git", "archive", record.base_commit], cwd=self.upstream, check=True, capture_output=True
-        )
-        subprocess.run(["tar", "x"], cwd=folder, input=archive.stdout, check=True)
-        run_git(folder, "init", "-q", "-b", "main")
-        run_git(folder, "add", "-A")
-        run_git(folder, "commit", "-qm", "base")
+        if not folder.exists():
+            draft = folder.with_name(f"draft-{os.getpid()}")
+            draft.mkdir()
+            packed = subprocess.run(
+                ["git", "archive", record.base_commit], cwd=self.upstream, check=True, capture_output=True
+            )
+            subprocess.run(["tar", "x"], cwd=draft, input=packed.stdout, check=True)
+            run_git(draft, "init", "-q", "-b", "main")
+            run_git(draft, "add", "-A")
+            run_git(draft, "commit", "-qm", "base")
+            draft.rename(folder)
         return Site(
-            repository=str(folder),
             settings={
                 "image": {"python": sys.executable},
                 "suite": {"command": "env PYTHONPATH=. python3 tests/there.py"},
