@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from envs.datasets.load import Dataset
 
-_WHICH = "Which tasks"
+WHICH = "Which tasks"
 _WHERE = "Where they run"
 
 Source = Annotated[
@@ -17,16 +17,16 @@ Source = Annotated[
         metavar="DATASET", help="JSONL, JSON or Parquet file (.gz too); lite, verified, full, or a name on the hub."
     ),
 ]
-Split = Annotated[str, typer.Option(help="Of a dataset on the hub, or of a folder.", rich_help_panel=_WHICH)]
+Split = Annotated[str, typer.Option(help="Of a dataset on the hub, or of a folder.", rich_help_panel=WHICH)]
 Ids = Annotated[
     list[str] | None,
-    typer.Option("--ids", "-i", help="Only these tasks, with commas. Repeatable.", rich_help_panel=_WHICH),
+    typer.Option("--ids", "-i", help="Only these tasks, with commas. Repeatable.", rich_help_panel=WHICH),
 ]
 Filter = Annotated[
-    str, typer.Option(help="Regular expression that the beginning of an id matches.", rich_help_panel=_WHICH)
+    str, typer.Option(help="Regular expression that the beginning of an id matches.", rich_help_panel=WHICH)
 ]
-Slice = Annotated[str, typer.Option(help="START:STOP, after the other choices.", rich_help_panel=_WHICH)]
-Shuffle = Annotated[int | None, typer.Option(help="Seed of a random order.", rich_help_panel=_WHICH)]
+Slice = Annotated[str, typer.Option(help="START:STOP, after the other choices.", rich_help_panel=WHICH)]
+Shuffle = Annotated[int | None, typer.Option(help="Seed of a random order.", rich_help_panel=WHICH)]
 Mirror = Annotated[
     list[Path] | None,
     typer.Option(

@@ -23,6 +23,8 @@
 | 51 | the endpoint wants another key |
 | 52 | the endpoint does not know the model, or refuses the request |
 | 53 | the budget does not cover a single try |
+| 60 | no such batch, it is in use, or it was started with other settings |
+| 61 | tasks of a batch have no outcome yet: machines failed, or its budget is used up; the same command goes on |
 | 130 | interrupted; the run can be resumed |
 """
 
@@ -59,6 +61,10 @@ class RunUnusable(WinnowError):
     """No such run, or another process works on it."""
 
 
+class BatchUnusable(WinnowError):
+    """No such batch, another process works on it, or it was started with other settings."""
+
+
 class DeliveryFailed(WinnowError):
     """The patch was found but could not be delivered; it is kept in the run."""
 
@@ -91,12 +97,15 @@ class Exit(IntEnum):
     MODEL_KEY = 51
     MODEL_REJECTED = 52
     BUDGET = 53
+    BATCH = 60
+    BATCH_INCOMPLETE = 61
     INTERRUPTED = 130
 
 
 _CODES: tuple[tuple[type[WinnowError], Exit], ...] = (
     (SettingsError, Exit.USAGE),
     (RunUnusable, Exit.RUN),
+    (BatchUnusable, Exit.BATCH),
     (DeliveryFailed, Exit.DELIVERY),
     (Interrupted, Exit.INTERRUPTED),
     (DatasetUnusable, Exit.DATASET),

@@ -214,6 +214,27 @@ class Tasks(_Section):
     """Let hidden tests use the network. Some tests of requests need it; so does a patch that looks for the answer."""
 
 
+class Eval(_Section):
+    """A batch over a dataset; each task's run is governed by the other sections."""
+
+    out: Path | None = None
+    """The batch's folder. None: winnow-eval/DATASET here."""
+    grade: Literal["none", "chosen", "all"] = "none"
+    """What is graded: nothing, the delivered patch of each task, or every candidate, which pass@k and best@k need."""
+    workers: int = Field(default=0, ge=0)
+    """Tasks at once; 0: one per core, and with agents two."""
+    batch_usd: float | None = Field(default=None, ge=0)
+    """What all tasks together may cost. Each is lent `budget.usd` before it starts, so that needs to be set as well."""
+    retries: int = Field(default=2, ge=0)
+    """Of a task whose machine, endpoint or worker failed."""
+    cluster: str | None = None
+    """Address of a Ray cluster that the tasks run on; `auto`: the one that this machine belongs to. None: here."""
+    task_cpus: float = Field(default=1.0, gt=0)
+    """Cores that a task asks the cluster for."""
+    task_memory_mb: int = Field(default=0, ge=0)
+    """Memory that a task asks the cluster for, MiB; 0: that of the sandboxes that it has at once."""
+
+
 class GitHub(_Section):
     """Access to the issue tracker."""
 
@@ -237,4 +258,5 @@ class Settings(_Section):
     selection: Selection = Selection()
     budget: Budget = Budget()
     tasks: Tasks = Tasks()
+    eval: Eval = Eval()
     github: GitHub = GitHub()
