@@ -38,7 +38,7 @@ _INVENTED = re.compile(rf"^[ \t]*<{_RESULT}\b", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*```[\w-]*[ \t]*$")
 
 _MADE_UP = (
-    "You wrote a <tool_result> yourself. It is not real, and all that stood in your reply from there on{calls} was dropped "
+    "You wrote a <tool_result> yourself. It is not real, and all that stood in your reply from there on{calls}was dropped "
     "unread: results come in the next message, after you have ended yours."
 )
 INSTRUCTIONS = """\
@@ -146,7 +146,7 @@ def parse(text: str, tools: Sequence[ToolSpec] = (), *, complete: bool = True) -
     if invented:
         behind = len(_OPEN.findall(text, invented.start()))
         text = text[: invented.start()]
-        note = _MADE_UP.format(calls=f", with {behind} call{'s' * (behind > 1)}" if behind else "")
+        note = _MADE_UP.format(calls=f", with {behind} call{'s' * (behind > 1)}, " if behind else " ")
     strings = {tool.name: _string_parameters(tool) for tool in tools}
     contents: list[str] = []
     calls: list[tuple[str, str]] = []

@@ -15,6 +15,7 @@ from agent.trajectory.tape import Tape
 from agent.trajectory.values import Assignment, LoopLimits
 from agent.trajectory.warmup import WarmUp
 from agent.values import ExitReason, Usage
+from envs.patches import is_test_path, paths
 from envs.values import Patch
 from envs.workspace import Workspace
 
@@ -83,16 +84,23 @@ class Effort:
 
     def changed(self) -> bool:
         """Whether the change or the probe is another than at the last check."""
+        now = self.tree(stale=True)
         self.follow_probe()
-        seen = (self.last.patch if self.last else Patch(diff=""), self._probed)
-        return seen != (self.tree(stale=True), self.probe)
+        return (self.last.patch if self.last else Patch(diff=""), self._probed) != (now, self.probe)
 
     def follow_probe(self) -> None:
-        """Take the probe as it stands in the work tree, where it is a test of the repository that `edit` can change."""
-        if self.probe is not None and self.probe.test:
+        """Take the probe as it stands in the work tree, where it is a test of the repository that `edit` can change.
+
+        Other files of the tests that were changed go along: on a tree without them it would fail for their absence.
+        """
+        if self.probe is None or not self.probe.test:
+            return
+        files: dict[str, str] = {}
+        for path in (self.probe.path, *filter(is_test_path, paths(self.tree()))):
             with suppress(OSError, UnicodeDecodeError):
-                content = self.workspace.read(self.probe.path).decode()
-                self.probe = self.probe.model_copy(update={"content": content})
+                files[path] = self.workspace.read(path).decode()
+        content = files.pop(self.probe.path, self.probe.content)
+        self.probe = self.probe.model_copy(update={"content": content, "support": tuple(files.items())})
 
     def clear_tree(self) -> None:
         """Take back what was changed while the problem was shown; a probe that is a file of the repository stays."""

@@ -157,13 +157,17 @@ def act(effort: Effort, calls: tuple[ToolCall, ...], *, forbidden: Mapping[str, 
         effort.answer(call, observation.text)
         if "probe" in observation.data:
             effort.probe = Probe.model_validate(observation.data["probe"])
+            if effort.probe.test:
+                effort.tree(stale=True)
+                effort.follow_probe()
     return said
 
 
 def check(effort: Effort, *, fresh: bool = False) -> Check:
     """Check the work by execution and remember it; `fresh`: nothing has run since the difference to the base was made."""
+    patch = effort.tree(stale=not fresh)
     effort.follow_probe()
-    state = effort.checks.check(effort.probe, patch=effort.tree(stale=not fresh))
+    state = effort.checks.check(effort.probe, patch=patch)
     effort.iteration += 1
     effort.keep(state)
     shown = {"proven": state.evidence.proven, "regressions": len(state.evidence.regressions)}

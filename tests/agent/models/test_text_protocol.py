@@ -180,7 +180,7 @@ def test_a_reply_goes_back_word_by_word() -> None:
 
 @pytest.mark.parametrize(
     ("behind", "said"),
-    [("", "from there on was dropped"), (f"\n{BLOCK}", "with 1 call was dropped"), (f"\n{BLOCK}\n{BLOCK}", "with 2 calls was")],
+    [("", "from there on was dropped"), (f"\n{BLOCK}", "with 1 call, was dropped"), (f"\n{BLOCK}\n{BLOCK}", "with 2 calls, was")],
 )  # fmt: skip
 def test_a_result_that_the_model_made_up_is_not_passed_over(behind: str, said: str) -> None:
     made_up = '<tool_result name="edit">\ndone\n</tool_result>'

@@ -108,7 +108,13 @@ def test_a_probe_is_stored_and_is_no_part_of_the_change(any_bench: Any) -> None:
 def test_a_probe_in_the_repository(bench: Any) -> None:
     content = "def test_it():\n    assert 0\n"
     done = bench.call("write_probe", content=content, path="tests/test_it.py")
-    assert done.data["probe"] == {"kind": "test", "path": "tests/test_it.py", "content": content, "test": ""}
+    assert done.data["probe"] == {
+        "kind": "test",
+        "path": "tests/test_it.py",
+        "content": content,
+        "test": "",
+        "support": [],
+    }
     assert bench.call("write_probe", content=content + "\n", path="./tests/test_it.py").ok
     for path, said in (
         ("tests/test_core.py", "exists already"),

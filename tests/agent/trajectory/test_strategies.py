@@ -90,12 +90,13 @@ class TestReact:
 
     def test_a_test_of_the_repository_is_a_probe(self, blind: Stage):
         old = "def test_cheapest():"
-        new = f"def test_more():\n    assert total([1, 2, 3]) == 6\n\n\n{old}"
+        new = f"def test_more():\n    assert total(map(int, open('tests/numbers.txt').read().split())) == 6\n\n\n{old}"
         add = replace(old, new, path="tests/test_prices.py")
         mend = replace("== 6", "== 6  # and no less", path="tests/test_prices.py")
+        helper = call("edit", edits=[{"op": "create", "path": "tests/numbers.txt", "new": "1 2 3"}])
         probe = call("write_probe", test="tests/test_prices.py::test_more")
-        ended = blind.walk([says("", add, probe), says("", FIX, mend), says("", SUBMIT)])
-        assert "the problem is present" in blind.told(2)
+        ended = blind.walk([says("", add, helper, probe), says("", FIX, mend), says("", SUBMIT)])
+        assert "the problem is present" in blind.told(2) and "assert -6 == 6" in blind.told(2), "with what it reads"
         (candidate,) = ended.candidates
         assert candidate.claims["probe"] == "present -> fixed" and candidate.claims["proven"] == "true"
         assert "and no less" in candidate.patch.diff, "a later edit of the test is not undone"
