@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from winnow.cli_eval import app as eval_app
 from winnow.cli_select import app as select_app
 from winnow.errors import Exit
 from winnow.output import errors as _errors
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(select_app, name="select")
+app.add_typer(eval_app, name="eval")
 
 _NEXT = "What to do"
 _WHERE = "Where it runs"

@@ -36,6 +36,8 @@ from sandbox.values import Value
 from winnow.errors import RunUnusable
 
 Model = TypeVar("Model", bound=Value)
+_TAIL = 16_384
+"""Bytes in which a line of a timeline is found."""
 State = Literal["running", "finished", "failed", "interrupted"]
 
 
@@ -152,7 +154,7 @@ class Store:
         runs = self.all()
         if name == "last" and runs:
             return runs[-1]
-        if not re.fullmatch(r"[0-9a-f-]{1,40}", name):
+        if not re.fullmatch(r"[\w.+-]{1,200}", name):
             raise RunUnusable(f"there is no run {name!r}", hint="`winnow runs` lists them.")
         found = [run for run in runs if run.id == name] or [
             r for r in runs if r.id.startswith(name) or r.id.endswith(name)
@@ -210,3 +212,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         return []
     whole = path.read_bytes().rpartition(b"\n")[0]
     return [json.loads(line) for line in whole.splitlines()]
+
+
+def read_last(path: Path) -> dict[str, Any] | None:
+    """The last whole line of a JSON-lines file, of which only the end is read; None where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            lines = file.read().rpartition(b"\n")[0].splitlines()
+        return dict(json.loads(lines[-1])) if lines else None
+    except (OSError, ValueError):
+        return None

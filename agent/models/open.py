@@ -10,6 +10,7 @@ from agent.budget import Budget, BudgetLimits
 from agent.journal import Journal
 from agent.models.budgeted import BudgetedModel
 from agent.models.errors import PriceUnknown
+from agent.models.gate import Gate
 from agent.models.journaled import JournaledModel
 from agent.models.openai_chat import OpenAIChat, ToolProtocol
 from agent.models.port import ChatModel
@@ -64,7 +65,7 @@ class TrajectoryModel:
 
 
 class Endpoint:
-    """A model that many trajectories share: its connections, what was learned of it, and its price."""
+    """A model that many trajectories share: its connections, what was learned of it, its price, and its pauses."""
 
     def __init__(
         self,
@@ -87,6 +88,7 @@ class Endpoint:
         self.model = model
         self.price = price
         self._retry = retry
+        self._gate = Gate()
         self._stop = stop
         self._sleep = sleep
 
@@ -116,7 +118,7 @@ class Endpoint:
             recall: the journal's past was not counted as spent yet. False where this very budget paid for it.
         """
         budgeted = BudgetedModel(self.model, budget, self.price)
-        retrying = RetryingModel(budgeted, self._retry, stop=self._stop, sleep=self._sleep)
+        retrying = RetryingModel(budgeted, self._retry, gate=self._gate, stop=self._stop, sleep=self._sleep)
         model = (
             retrying
             if journal is None
