@@ -124,6 +124,12 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         list[str] | None,
         typer.Option(help="NAME=IN/CACHED/OUT, USD per million tokens. Repeatable.", rich_help_panel=_WHO),
     ] = None,
+    judge: Annotated[
+        int | None, typer.Option(help="Opinions of the model on each survivor.", rich_help_panel=_WHO)
+    ] = None,
+    judge_model: Annotated[
+        str | None, typer.Option(help="Model that judges. [default: the first --model]", rich_help_panel=_WHO)
+    ] = None,
     max_candidates: Annotated[
         int | None, typer.Option(help="Edits tried in a trajectory.", rich_help_panel=_HOW)
     ] = None,
@@ -201,6 +207,7 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         "image": {"name": image, "base": base_image, "setup": setup, "python": python},
         "suite": {"command": test_command, "paths": tests, "timeout_s": suite_timeout},
         "repair": {"max_candidates": max_candidates},
+        "selection": {"judge": judge, "judge_model": judge_model},
     }
 
     def work(report: Callable[..., None]) -> Any:

@@ -165,6 +165,25 @@ class Agent(_Section):
     """Files that the model reads one by one to rank them, before the trajectories start; 0: none."""
 
 
+class Selection(_Section):
+    """How the right one of several candidates is found. What a model does for it happens only where one is named."""
+
+    judge: int = Field(default=4, ge=0, le=64)
+    """Opinions of a model on each change that got through the gate; 0: none."""
+    judge_views: tuple[Literal["patch", "trajectory"], ...] = Field(default=("patch", "trajectory"), min_length=1)
+    """What the opinions look at, in turns: the change alone, or also what was run on the way to it."""
+    judge_model: str | None = None
+    """Model that judges, compares and writes tests for the selection. None: the first of `model.names`."""
+    compare: int = Field(default=3, ge=0, le=6)
+    """Changes that no other evidence tells apart are compared with each other by a model, the best so many of them; below 2: never."""
+    distinguish: int = Field(default=8, ge=0, le=50)
+    """Tests that a selection trajectory may write to tell the leaders apart where they are tied; 0: none is opened."""
+    writers: int = Field(default=1, ge=0, le=16)
+    """Agents that write tests for the issue and propose no patch."""
+    budget_share: float = Field(default=0.25, ge=0, lt=1)
+    """Part of every limit of `budget` that trajectories leave to the selection, where there can be several candidates."""
+
+
 class Budget(_Section):
     """What a run may spend; a call that might exceed it is not made. None: no limit."""
 
@@ -236,6 +255,7 @@ class Settings(_Section):
     repair: Repair = Repair()
     model: Model = Model()
     agent: Agent = Agent()
+    selection: Selection = Selection()
     budget: Budget = Budget()
     tasks: Tasks = Tasks()
     eval: Eval = Eval()

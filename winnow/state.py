@@ -6,10 +6,11 @@ back as a dict, without an error. Everything larger is in the run store, under t
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, TypedDict
 
 from sandbox.port import SandboxProvider
+from winnow.ahead import Ahead
 from winnow.crew import Crew
 from winnow.machines import Machines
 from winnow.request import Request
@@ -48,3 +49,6 @@ class RunContext:
     report: Report
     instead: Callable[[], SandboxProvider] | None = None
     """Machines to take when there is no image for those that were chosen; None: that is an error."""
+    workers: int = 1
+    """Trajectories at once."""
+    ahead: Ahead = field(default_factory=Ahead)

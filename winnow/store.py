@@ -7,6 +7,7 @@ runs/ID/
   brief.json        image, suite, base report and targets, once prepared
   checkpoint.sqlite LangGraph's checkpoints of the run graph
   trajectories/ID/  events.jsonl (the journal), trajectory.json when ended
+  selection/        journals of what models were asked to choose
   gate.jsonl        results of the gate as they come
   selection.json, patch.diff, result.json
   apply.json        what is being done to the user's work tree; there only meanwhile, or after a kill

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from agent.models import wire
+from agent.models import chunks, wire
 from agent.models.dialect import Dialect, adapted
 from agent.models.errors import ModelError, ModelUnavailable, Refused
 from agent.models.translate import Fault, read_fault, translate
@@ -127,8 +127,9 @@ class OpenAIChat:
                 for field in dataclasses.fields(Dialect)
                 if getattr(better, field.name) != getattr(dialect, field.name)
             }
-            if "dropped" in changed:
-                changed["dropped"] |= self._dialect.dropped
+            for name in ("dropped", "withheld"):
+                if name in changed:
+                    changed[name] |= getattr(self._dialect, name)
             self._dialect = dataclasses.replace(self._dialect, **changed)
             return True
 
@@ -147,6 +148,8 @@ class OpenAIChat:
 
 def _object(answer: Answer) -> Mapping[str, Any] | None:
     """The JSON object in an answer; None where there is none."""
+    if chunks.is_stream(answer.body):
+        return chunks.joined(answer.body)
     try:
         data = json.loads(answer.body)
     except ValueError:

@@ -145,7 +145,8 @@ def translate(fault: Fault, *, model: str, endpoint: str) -> ModelError:  # noqa
             if fault.status == 429
             else "Try again later."
         )
-        return ModelUnavailable(told, hint=hint, retry_after_s=fault.retry_after_s)
+        limited = fault.status == 429 or fault.retry_after_s is not None
+        return ModelUnavailable(told, hint=hint, retry_after_s=fault.retry_after_s, limited=limited)
     if fault.status == 404 or _UNKNOWN_MODEL.search(fault.message) or "model_not_found" in codes:
         return ModelRejected(
             f"{endpoint} does not know the model {model}, or is no chat endpoint: {said}",

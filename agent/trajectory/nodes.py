@@ -5,7 +5,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from agent.models.errors import BudgetExhausted, ContextFull, ModelUnavailable, Refused, ScriptEnded
+from agent.models.errors import (
+    BudgetExhausted,
+    ContextFull,
+    ModelRejected,
+    ModelUnavailable,
+    Refused,
+    ScriptEnded,
+)
 from agent.models.values import ChatRequest, Reply, ToolCall
 from agent.probe import Probe
 from agent.trajectory.checks import Check
@@ -75,6 +82,10 @@ def _ask(effort: Effort) -> Reply | None:
         effort.end(ExitReason.OUT_OF_BUDGET, str(spent))
     except (ModelUnavailable, Refused, ScriptEnded) as failed:
         effort.end(ExitReason.MODEL_FAILED, str(failed))
+    except ModelRejected as rejected:
+        if not effort.turn:  # of an endpoint that has answered before, it is this conversation's own matter
+            raise
+        effort.end(ExitReason.MODEL_FAILED, str(rejected))
     return None
 
 
@@ -95,16 +106,20 @@ def hear(effort: Effort, reply: Reply) -> bool:
     """Put a reply into the conversation; False when it calls no tool that can be run, which the model is told."""
     calls = reply.message.tool_calls
     if reply.finish == "length":  # what it called last may be half of what was meant
-        kept = {"tool_calls": (), "content": reply.message.content or "(cut off)"}
+        kept = {"tool_calls": (), "content": reply.message.content or "(cut off)", "extra": {}}
         effort.talk.assistant(reply.message.model_copy(update=kept))
+        effort.silent += 1
         effort.talk.user(render("cut_reply", tokens=str(effort.sampling.max_output_tokens)))
         return False
-    effort.talk.assistant(reply.message)
     if calls:
+        effort.talk.assistant(reply.message)
+        effort.note = reply.note
         effort.silent = 0
         return True
+    # Some endpoints reject every later request of a conversation in which a message is empty.
+    effort.talk.assistant(reply.message.model_copy(update={"content": reply.message.content or "(nothing)"}))
     effort.silent += 1
-    effort.talk.user(render("no_call"))
+    effort.talk.user("\n\n".join(filter(None, (reply.note, render("no_call")))))
     return False
 
 
@@ -127,30 +142,32 @@ def act(effort: Effort, calls: tuple[ToolCall, ...], *, forbidden: Mapping[str, 
     """
     said: list[dict[str, Any]] = []
     for call in calls:
-        if call.name.strip() in forbidden:
-            text = f"[{call.name.strip()}]\nNot now: {forbidden[call.name.strip()]} Nothing was done."
-            effort.talk.tool(call.id, effort.tape.say(call.id, text))
-            said.append({"tool": call.name, "ok": False})
+        name = effort.toolbox.name_of(call.name)
+        if name in forbidden:
+            effort.answer(call, f"[{name}]\nNot now: {forbidden[name]} Nothing was done.")
+            said.append({"tool": name, "ok": False})
             continue
-        if call.name == SUBMIT and effort.pending is None:
-            effort.pending = call
         (observation,) = effort.toolbox.call_all((call,))
-        said.append({"tool": call.name, "ok": observation.ok, **observation.data})
-        if call.name == SUBMIT and not observation.ok:
-            effort.pending = None
-        if call is effort.pending:
+        said.append({"tool": name, "ok": observation.ok, **observation.data})
+        if name == SUBMIT and observation.ok and effort.pending is None:
+            effort.pending = call
             effort.summary = str(observation.data.get("summary", ""))
             effort.waiver = str(observation.data.get("waiver", ""))
             continue
-        effort.talk.tool(call.id, effort.tape.say(call.id, observation.text))
+        effort.answer(call, observation.text)
         if "probe" in observation.data:
             effort.probe = Probe.model_validate(observation.data["probe"])
+            if effort.probe.test:
+                effort.tree(stale=True)
+                effort.follow_probe()
     return said
 
 
-def check(effort: Effort) -> Check:
-    """Check the work by execution and remember it."""
-    state = effort.checks.check(effort.probe)
+def check(effort: Effort, *, fresh: bool = False) -> Check:
+    """Check the work by execution and remember it; `fresh`: nothing has run since the difference to the base was made."""
+    patch = effort.tree(stale=not fresh)
+    effort.follow_probe()
+    state = effort.checks.check(effort.probe, patch=patch)
     effort.iteration += 1
     effort.keep(state)
     shown = {"proven": state.evidence.proven, "regressions": len(state.evidence.regressions)}
@@ -173,7 +190,7 @@ def reflect(effort: Effort, state: Check) -> bool:
         return True
     effort.refused += 1
     text = render("unchanged") if state.patch.is_empty else _refusal(effort, state)
-    effort.talk.tool(effort.pending.id, effort.tape.say(effort.pending.id, text))
+    effort.answer(effort.pending, text)
     effort.pending = None
     return False
 

@@ -17,6 +17,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from agent.trajectory import nodes, places
+from agent.trajectory.checks import Check
 from agent.trajectory.effort import Effort
 from agent.trajectory.orient import system_text, task_text, variation_text
 from agent.trajectory.prompts import render
@@ -36,6 +37,7 @@ _BEFORE_THE_PROBE = {
 _AFTER_THE_PROBE = {"accept_probe": "the probe was accepted already."}
 _BEFORE_PLACES = dict.fromkeys(("edit", "submit"), "name the places with `locate` first.")
 _AFTER_PLACES = {"locate": "the code was shown already; use `view`."}
+_NO_PROBE = "No probe shows the problem so far; you may still write one with `write_probe`."
 _EDITS = ("edit", "write_probe", "shell")
 """Tools after which the work may be another."""
 
@@ -70,13 +72,16 @@ def _turn(effort: Effort, *, turns: int | None = None, then: str) -> str:
 
 def _finish(effort: Effort) -> str:
     """Check the work tree as it was left, when no check has seen it."""
-    if effort.last is None or effort.last.patch != effort.workspace.diff():
-        nodes.check(effort)
+    if effort.last is None or effort.last.patch != effort.tree(stale=True):
+        nodes.check(effort, fresh=True)
     return END
 
 
 def _check(effort: Effort) -> str:
-    state = nodes.check(effort)
+    return _after_check(effort, nodes.check(effort))
+
+
+def _after_check(effort: Effort, state: Check) -> str:
     if nodes.reflect(effort, state):
         return END
     return "finish" if effort.winding_down else "think"
@@ -157,17 +162,26 @@ def _turnover(effort: Effort) -> str:
         "turns": str(limits.turns - effort.turn),
     }
     if effort.talk.tokens <= limits.context_tokens // _KEPT:
-        effort.talk.user(render("start_edit", probe="The problem is shown.", **values))
+        effort.talk.user(render("start_edit", probe=_shown(effort), **values))
     else:
         effort.restart()
         _open(effort, "start_edit", probe=_probe_so_far(effort), **values)
     return "think"
 
 
+def _shown(effort: Effort) -> str:
+    """Whether the problem is shown, for a conversation that knows the probe."""
+    if effort.probe is None:
+        return _NO_PROBE
+    if effort.checks.on_base(effort.probe).verdict == "present":
+        return "The problem is shown."
+    return effort.tape.say("turnover", "The probe does not show the problem so far: correct it with `write_probe`.")
+
+
 def _probe_so_far(effort: Effort) -> str:
     """The probe and what it showed, for a conversation that knows nothing of it."""
     if effort.probe is None:
-        return "No probe shows the problem so far; you may still write one with `write_probe`."
+        return _NO_PROBE
     result = effort.checks.on_base(effort.probe)
     shown = f"This probe was written for the issue, at {effort.probe.path}:\n```python\n{effort.probe.content}\n```\n"
     shown += effort.tape.say("turnover", describe_probe("On the base commit", result))
@@ -177,9 +191,16 @@ def _probe_so_far(effort: Effort) -> str:
 def _iterate_act(effort: Effort) -> str:
     said = nodes.act(effort, effort.calls, forbidden=_AFTER_THE_PROBE)
     changed = any(item["tool"] in _EDITS and item["ok"] for item in said) and effort.changed()
-    if effort.pending is not None or changed:
+    if changed:
+        return "check_change"
+    if effort.pending is not None:
         return "check"
     return "finish" if effort.winding_down else "think"
+
+
+def _check_change(effort: Effort) -> str:
+    """Check a change that was just seen."""
+    return _after_check(effort, nodes.check(effort, fresh=True))
 
 
 # single
@@ -214,7 +235,7 @@ def _single_act(effort: Effort) -> str:
     missed = [item for item in said if item["tool"] == "edit" and not item["ok"]]
     if (missed or effort.pending is None) and not effort.winding_down:
         if effort.pending is not None:
-            effort.talk.tool(effort.pending.id, "Not yet: an edit was not made. Make it again, and submit.")
+            effort.answer(effort.pending, "Not yet: an edit was not made. Make it again, and submit.")
             effort.pending = None
         return "think"
     return "finish"
@@ -230,6 +251,7 @@ _GRAPHS: dict[str, dict[str, Node]] = {
         "think": _react_think,
         "act": _iterate_act,
         "check": _check,
+        "check_change": _check_change,
         "finish": _finish,
     },
     "single": {

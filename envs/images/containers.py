@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from envs.errors import ImageBuildFailed
-from envs.images.check import Findings, check, complain
+from envs.images.check import Findings, check, complain, without_crashes
 from envs.images.installer import LOG_TAIL_CHARACTERS, Lines, answer, script
 from envs.images.keep import load, locked, store
 from envs.images.plan import FORMAT, digest_of, hashed, make_plan
@@ -165,6 +165,7 @@ class Containers:
             if extras:
                 box.unpack(Path(extras))
             findings = check(box, image, self.modules(), ())
+            image = without_crashes(box, image, findings) if findings else image
         problem = "the interpreter does not run" if findings is None else complain(findings, self.recipe)
         if findings is None or problem:
             raise ImageBuildFailed(
@@ -194,6 +195,7 @@ class Containers:
                 if extras:
                     box.unpack(Path(extras))
                 again = check(box, image, self.modules(), ())
+                image = without_crashes(box, image, again) if again else image
             problem = complain(again, self.recipe) if again else "it does not run"
             if not problem:
                 return image

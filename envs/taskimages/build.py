@@ -6,13 +6,14 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from envs.datasets.values import Installation, Record
 from envs.disk import room_for
-from envs.errors import ImageBuildFailed
+from envs.errors import ImageBuildFailed, RepositoryUnusable
 from envs.images.installer import LOG_TAIL_CHARACTERS
 from envs.images.keep import locked
 from envs.images.plan import hashed
@@ -134,7 +135,13 @@ class Builder:
         commit = record.environment_commit
         if not commit or commit == tree.commit:
             return self._shared(base, plan, tree)
-        with checked_out(record, self._sources, commit=commit) as other:
+        with ExitStack() as stack:
+            try:
+                other = stack.enter_context(checked_out(record, self._sources, commit=commit))
+            except RepositoryUnusable as missing:
+                # Forks and mirrors often lack the branches of releases; the base's own requirements are as good as the same.
+                self._log(f"{missing} The requirements of the base are taken.")
+                other = tree
             return self._shared(base, plan, other)
 
     def _shared(self, base: str, plan: dict[str, Any], tree: Checkout) -> str:

@@ -18,10 +18,10 @@ from agent.values import Brief, ExitReason, Trajectory, Usage
 from envs.errors import TaskError
 from sandbox.errors import SandboxError, WinnowError
 from selection.values import Selection
-from winnow.crew import OWN_JOURNAL
 from winnow.errors import Interrupted, RunUnusable, SettingsError
 from winnow.eval.values import Ended, SolveJob, TaskEnd
 from winnow.prepare import BRIEF
+from winnow.purse import beside_trajectories
 from winnow.request import Request, without_secrets
 from winnow.result import FixResult
 from winnow.settings import Settings, with_secrets
@@ -52,8 +52,8 @@ def solve(job: SolveJob) -> TaskEnd:
 
 def spent(run: RunDir) -> Usage:
     """All that the journals of a run say was paid, whether or not it came to an end."""
-    journals = [run.path / OWN_JOURNAL, *sorted((run.path / "trajectories").glob("*/events.jsonl"))]
-    return sum((usage_of(read_lines(journal)) for journal in journals), Usage())
+    journals = sorted((run.path / "trajectories").glob("*/events.jsonl"))
+    return sum((usage_of(read_lines(journal)) for journal in journals), beside_trajectories(run))
 
 
 def trajectories(run: RunDir) -> list[Trajectory]:

@@ -61,6 +61,7 @@ class Packages:
 
     def __init__(self, as_of: str) -> None:
         self.as_of = as_of
+        self.said = ""
         self.uv = TOOLS + "/bin/uv" if os.path.exists(TOOLS + "/bin/uv") else None
 
     def create(self) -> None:
@@ -80,12 +81,28 @@ class Packages:
         argv = [self.uv, "pip", "install", "--python", ENV + "/bin/python", "--compile-bytecode"]
         if self.as_of and more.get("dated", True):
             argv += ["--exclude-newer", self.as_of]
-        return run(argv + list(words))
+        say(" ".join(argv + list(words)))
+        done = subprocess.run(argv + list(words), stderr=subprocess.PIPE, check=False)
+        self.said = done.stderr.decode("utf-8", "replace")
+        sys.stdout.write(self.said)
+        return done.returncode == 0
 
     def wanted(self, lines: List[str]) -> None:
         """Install what can be had, and note the rest."""
-        if not lines or self.install(*lines):
-            return
+        for _ in range(8):
+            if not lines or self.install(*lines):
+                return
+            # What cannot be built or is not there is named in this way.
+            names = re.findall(
+                r"(?:Failed to (?:download|build|prepare)[^`]*|download and build )`([A-Za-z0-9._-]+)", self.said
+            )
+            names += re.findall(r"Because (?:there are no versions of )?([A-Za-z0-9._-]+) was not found", self.said)
+            guilty = [line for line in lines if normal(line) in {normal(name) for name in names}]
+            if not guilty:
+                break
+            for line in guilty:
+                note("left out: %s" % line)
+            lines = [line for line in lines if line not in guilty]
         for line in lines:
             if not self.install(line):
                 note("left out: %s" % line)
@@ -106,6 +123,11 @@ def requirement_lines(path: str) -> List[str]:
         elif line and not line.startswith(("-", ".", "/")) and applies(line):
             lines.append(re.sub(r"^types-pkg_resources\b.*", "types-setuptools", line))
     return lines
+
+
+def normal(line: str) -> str:
+    """Return the normalised name that a requirement line begins with."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s\[<>=!~;@(]", line.strip(), maxsplit=1)[0]).lower()
 
 
 def applies(line: str) -> bool:

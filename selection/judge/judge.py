@@ -1,0 +1,148 @@
+"""The judge: P(correct) of each survivor without execution, by a model."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from statistics import fmean
+from typing import NamedTuple
+
+from agent.models.port import ChatModel
+from agent.models.values import ChatRequest, Sampling
+from agent.values import Candidate
+from envs.patches import BaseTree
+from selection.evidence import JUDGE
+from selection.judge.asking import ask_all
+from selection.judge.ballots import Ballot, View, ballots, request
+from selection.judge.exhibits import Exhibit, exhibit
+from selection.judge.verdicts import Opinion, read_opinion
+from selection.values import Score
+
+SIZE = 80_000
+"""Bytes of a prompt."""
+_BOUND = 5.0
+"""Log-odds of one opinion at most: a model that says 0.9999 knows no more than one that says 0.99."""
+
+
+class _Asked(NamedTuple):
+    """One question about one candidate."""
+
+    candidate: Candidate
+    shown: Exhibit
+    deeds: str
+    ballot: Ballot
+
+
+class ModelJudge:
+    """Implements `selection.port.Judge`: several opinions of each survivor, averaged in log-odds.
+
+    An opinion is P(YES) where the endpoint gives log-probabilities; elsewhere answers are votes, (y + 1) / (n + 2) of them right. With
+    fewer than two survivors nothing is asked, as there is nothing to choose.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        issue: str,
+        base: BaseTree,
+        *,
+        deeds_of: Callable[[Candidate], str] = lambda _candidate: "",
+        samples: int = 4,
+        views: Sequence[View] = ("patch", "trajectory"),
+        sampling: Sampling,
+        size: int = SIZE,
+        threads: int = 8,
+    ) -> None:
+        """Keep the parts.
+
+        Args:
+            model: asked from several threads at once.
+            issue: what the changes are for.
+            base: the base commit's files, open.
+            deeds_of: what a candidate's trajectory did (`selection.judge.deeds`); empty where nobody knows.
+            samples: opinions of each candidate.
+            views: what they look at, in turns; a candidate without deeds is judged by its patch alone.
+            sampling: how answers are drawn; log-probabilities are asked for.
+            size: bytes of one prompt, at most.
+            threads: calls at once.
+        """
+        self._model = model
+        self._issue = issue
+        self._base = base
+        self._deeds_of = deeds_of
+        self._samples = samples
+        self._views: tuple[View, ...] = tuple(views)
+        self._sampling = sampling.model_copy(update={"top_logprobs": 20})
+        self._size = size
+        self._threads = threads
+
+    def scores(self, survivors: Sequence[Candidate]) -> tuple[Score, ...]:
+        """See `selection.port.Judge`."""
+        if len(survivors) < 2:
+            return tuple(_unknown(candidate, "nothing to choose from") for candidate in survivors)
+        questions = [self._questions(candidate) for candidate in survivors]
+        # Everybody's first question before anybody's second: a budget that ends leaves all of them equally well known.
+        asked = [one for turn in zip_longest(*questions) for one in turn if one is not None]
+        answers = ask_all(self._model, [self._request(one) for one in asked], threads=self._threads)
+        given: dict[str, list[float | bool]] = {candidate.id: [] for candidate in survivors}
+        for one, reply in zip(asked, answers.replies, strict=True):
+            opinion = read_opinion(reply) if reply is not None else None
+            if opinion is not None:
+                given[one.candidate.id].append(_right(opinion, one.ballot))
+        return tuple(_score(candidate, given[candidate.id], answers.failure) for candidate in survivors)
+
+    def _questions(self, candidate: Candidate) -> list[_Asked]:
+        shown = exhibit(candidate.patch, self._base)
+        if shown is None:
+            return []
+        deeds = self._deeds_of(candidate) if "trajectory" in self._views else ""
+        views = self._views if deeds else ("patch",)
+        return [_Asked(candidate, shown, deeds, ballot) for ballot in ballots(self._samples, views)]
+
+    def _request(self, one: _Asked) -> ChatRequest:
+        return request(one.ballot, self._issue, one.shown, one.deeds, sampling=self._sampling, size=self._size)
+
+
+class NoJudge:
+    """A judge that is not there."""
+
+    def scores(self, survivors: Sequence[Candidate]) -> tuple[Score, ...]:
+        """Say nothing."""
+        del survivors
+        return ()
+
+
+def _right(opinion: Opinion, ballot: Ballot) -> float | bool:
+    """P(right), or a vote for it."""
+    if opinion.p_yes is None:
+        return opinion.yes != ballot.asks_for_faults
+    return 1 - opinion.p_yes if ballot.asks_for_faults else opinion.p_yes
+
+
+def combine(given: Sequence[float | bool]) -> float | None:
+    """Return P(right) from opinions: probabilities by the mean of their log-odds, all votes together as one share; None without any.
+
+    Where there are both, each has the weight of how often it was given.
+    """
+    votes = [one for one in given if isinstance(one, bool)]
+    odds = [_log_odds(one) for one in given if not isinstance(one, bool)]
+    if votes:
+        share = (sum(votes) + 1) / (len(votes) + 2)
+        odds += [_log_odds(share)] * len(votes)
+    return 1 / (1 + math.exp(-fmean(odds))) if odds else None
+
+
+def _log_odds(probability: float) -> float:
+    inside = min(max(probability, 1e-9), 1 - 1e-9)
+    return max(-_BOUND, min(_BOUND, math.log(inside / (1 - inside))))
+
+
+def _score(candidate: Candidate, given: Sequence[float | bool], failure: str) -> Score:
+    value = combine(given)
+    if value is None:
+        return _unknown(candidate, failure or "no answer holds a verdict")
+    said = ", ".join(("right" if one else "wrong") if isinstance(one, bool) else f"{one:.2f}" for one in given)
+    return Score(verifier=JUDGE, candidate_id=candidate.id, value=round(value, 6), reason=f"opinions: {said}")
+
+
+def _unknown(candidate: Candidate, why: str) -> Score:
+    return Score(verifier=JUDGE, candidate_id=candidate.id, value=None, reason=why)
