@@ -6,6 +6,7 @@ driver's: a task is lent its own before it starts.
 """
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,8 @@ except ImportError:
     ray = None
 
 _MIB = 1 << 20
+_KNOCK_S = 5.0
+_START = "Start one with `ray start --head`, and name its address."
 _MARK = ".cluster"
 """A file in the batch's folder that every node must see."""
 
@@ -117,17 +120,31 @@ def open_cluster(settings: Settings, shared: Path) -> ClusterExecutor:
     """
     if ray is None:
         raise SettingsError("--cluster needs Ray", hint="Install Winnow with its extra: winnow[cluster].")
+    _knock(settings.eval.cluster or "auto")
     try:
         ray.init(address=settings.eval.cluster, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
     except (ConnectionError, ValueError, RuntimeError, RayError) as error:
         raise SandboxUnavailable(
             f"there is no Ray cluster at {settings.eval.cluster!r}: {_line(error)}",
-            hint="Start one with `ray start --head`, and name its address.",
+            hint=_START,
         ) from error
     at_once = settings.run.workers or settings.run.trajectories
     boxes = max(1, min(at_once, settings.run.trajectories + ("repair" in who_proposes(settings))))
     memory_mb = settings.eval.task_memory_mb or boxes * settings.sandbox.memory_mb
     return ClusterExecutor(settings.eval.workers, shared, cpus=settings.eval.task_cpus, memory_mb=memory_mb)
+
+
+def _knock(address: str) -> None:
+    """Look whether somebody answers at HOST:PORT: Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_KNOCK_S).close()
+    except OSError as error:
+        raise SandboxUnavailable(
+            f"there is no Ray cluster at {address}: {error.strerror or error}", hint=_START
+        ) from error
 
 
 def _work(mark: str, function: Callable[[Any], Any], argument: Any) -> Any:
