@@ -5,12 +5,14 @@ from typing import Literal
 
 from agent.tools.text import clean, clip
 from agent.tools.values import ToolLimits
-from agent.values import Brief
+from agent.values import Brief, Probe
 from envs.suite import run_suite
 from envs.suite.run import DETERMINISM
 from envs.values import Outcome, SuiteReport
 from envs.workspace import Workspace
 from sandbox.values import Value
+
+__all__ = ["FIXED", "PRESENT", "SCRIPT", "Probe", "ProbeResult", "run_probe"]
 
 SCRIPT = ".winnow/probe.py"
 """Where a stand-alone script is stored: never part of a patch."""
@@ -21,16 +23,6 @@ Verdict = Literal["present", "fixed", "broken", "timed_out"]
 
 # As `python -m pytest` does, the tree comes first among the places of modules.
 _RUN = 'PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" exec "$0" "$1" 2>&1'
-
-
-class Probe(Value):
-    """A test made for the issue."""
-
-    kind: Literal["script", "test"]
-    """`script`: stand-alone, judged by its exit code; `test`: a file of the repository's suite, judged by its tests."""
-    path: str
-    """Relative to the work tree."""
-    content: str
 
 
 class ProbeResult(Value):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -90,6 +91,16 @@ class Candidate(Value):
     """What the proposer says of it (operator, location). Never evidence."""
 
 
+class Probe(Value):
+    """A test made for the issue."""
+
+    kind: Literal["script", "test"]
+    """`script`: stand-alone, judged by its exit code; `test`: a file of the repository's suite, judged by its tests."""
+    path: str
+    """Relative to the work tree."""
+    content: str
+
+
 class Trajectory(Value):
     """One independent try, ended."""
 
@@ -99,6 +110,8 @@ class Trajectory(Value):
     detail: str = ""
     """For people: why it ended so."""
     candidates: tuple[Candidate, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    """Tests for the issue that it wrote and believes in, whether or not it came to a candidate."""
     usage: Usage = Usage()
     stats: Mapping[str, float] = Field(default_factory=dict)
     """Counters of the proposer: candidates tried, tests run, seconds by phase."""

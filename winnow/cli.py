@@ -128,6 +128,16 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
     workers: Annotated[
         int | None, typer.Option("-w", help="Sandboxes at once; 0: one per core.", rich_help_panel=_HOW)
     ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Rule that chooses; see `winnow select bench`.", rich_help_panel=_HOW)
+    ] = None,
+    price_of_wrong: Annotated[
+        float | None,
+        typer.Option(
+            help="What a wrong patch costs, in units of a right one's worth: below p = c/(1+c) nothing is delivered.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
     apply: Annotated[
         bool | None, typer.Option("--apply", help="Apply the patch to the work tree.", rich_help_panel=_RESULT)
     ] = None,
@@ -198,6 +208,7 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         "sandbox": {"kind": sandbox, "memory_mb": memory_mb, "disk_mb": disk_mb},
         "image": {"name": image, "base": base_image, "setup": setup, "python": python},
         "suite": {"command": test_command, "paths": tests, "timeout_s": suite_timeout},
+        "selection": {"policy": policy, "price_of_wrong": price_of_wrong},
         "repair": {"max_candidates": max_candidates},
     }
 

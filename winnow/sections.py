@@ -165,6 +165,23 @@ class Agent(_Section):
     """Files that the model reads one by one to rank them, before the trajectories start; 0: none."""
 
 
+class Selection(_Section):
+    """How one of several changes is chosen."""
+
+    policy: str = "default"
+    """`default`, `fusion`, `codemonkeys`, `agentless`, `r2egym`, `majority`, `shortest`, `first` or `random`."""
+    price_of_wrong: float = Field(default=0.0, ge=0)
+    """What delivering a wrong patch costs, in units of the worth of a right one: nothing is delivered that is right with a chance below
+    price / (1 + price). 0: always the best that is plausible."""
+    suite_seconds: float = Field(default=60.0, gt=0)
+    """CPU time on base of the tests that are run with every change: the whole suite where it takes no more, else the tests nearest to
+    the changes."""
+    probe_seconds: float = Field(default=60.0, gt=0)
+    """For one generated test, or one piece of the issue's code."""
+    max_changes: int = Field(default=32, ge=1)
+    """Distinct changes that are run at most."""
+
+
 class Budget(_Section):
     """What a run may spend; a call that might exceed it is not made. None: no limit."""
 
@@ -196,5 +213,6 @@ class Settings(_Section):
     repair: Repair = Repair()
     model: Model = Model()
     agent: Agent = Agent()
+    selection: Selection = Selection()
     budget: Budget = Budget()
     github: GitHub = GitHub()

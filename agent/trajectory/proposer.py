@@ -99,6 +99,7 @@ def _trajectory(effort: Effort) -> Trajectory:
         exit=effort.exit,
         detail=effort.detail,
         candidates=(_candidate(effort, best),) if best else (),
+        probes=(effort.probe,) if effort.probe else (),
         usage=effort.usage,
         stats={"turns": float(effort.turn), "iterations": float(effort.iteration), "refused": float(effort.refused)},
     )

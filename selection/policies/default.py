@@ -1,7 +1,7 @@
-"""The default order: gate > weighted probes > votes > verifiers > agreement > size.
+"""The default order: gate > targets repaired > weighted probes > own order > votes > verifiers > agreement > size.
 
-Execution comes before opinion, and what many came to independently before what one model thinks of it. Nothing that a proposer says of
-its own work is among the evidence.
+Execution comes before opinion, and what many came to independently before what one model thinks of it. Of what a proposer says of its own
+work only one thing counts, among its own changes alone: which of them it would rather have.
 """
 
 from selection.evidence import Verdict
@@ -29,8 +29,10 @@ def _fewest_regressions(standing: Standing) -> float | None:
 STAGES = (
     Stage("gate", _gate),
     Stage("regressions", _fewest_regressions),
+    Stage("repairs", lambda s: float(s.repairs)),
     Stage("probes", lambda s: s.support, SLACK),
     Stage("unknown probes", lambda s: s.support_at_best, SLACK),
+    Stage("own order", lambda s: -float(s.behind)),
     Stage("votes", lambda s: s.votes),
     Stage("verifiers", believed, SLACK),
     Stage("agreement", lambda s: s.agreement),
