@@ -1,10 +1,10 @@
-"""The default order: gate > weighted probes > votes > verifiers > agreement > size.
+"""The default order: gate > targets repaired > weighted probes > own order > votes > verifiers > agreement > size.
 
 Where gate and probes do not tell the first from the second, a selection trajectory may: it writes tests for the leaders that are level,
 and its answer stands above votes and opinions, as it rests on runs; without an answer the order stands.
 
-Execution comes before opinion, and what many came to independently before what one model thinks of it. Nothing that a proposer says of
-its own work is among the evidence.
+Execution comes before opinion, and what many came to independently before what one model thinks of it. Of what a proposer says of its own
+work only one thing counts, among its own changes alone: which of them it would rather have.
 """
 
 from collections.abc import Sequence
@@ -36,10 +36,12 @@ def _fewest_regressions(standing: Standing) -> float | None:
 EXECUTION = (
     Stage("gate", _gate),
     Stage("regressions", _fewest_regressions),
+    Stage("repairs", lambda s: float(s.repairs)),
     Stage("probes", lambda s: s.support, SLACK),
     Stage("unknown probes", lambda s: s.support_at_best, SLACK),
 )
 OPINION = (
+    Stage("own order", lambda s: -float(s.behind)),
     Stage("votes", lambda s: s.votes),
     Stage("verifiers", believed, SLACK),
     Stage("agreement", lambda s: s.agreement),

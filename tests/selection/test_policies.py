@@ -240,7 +240,10 @@ def test_codemonkeys_asks_nothing_about_one() -> None:
 def regressed(known: Evidence, counts: Sequence[int | None]) -> Evidence:
     gates = [
         gate_of(
-            leader, GateResult(passed=not count, reason="", suite=SuiteReport(status="ran"), regressions=("x",) * count)
+            leader,
+            GateResult(
+                verdict=F if count else P, reason="", suite=SuiteReport(status="ran"), regressions=("x",) * count
+            ),
         )
         for leader, count in zip(known.leaders, counts, strict=True)
         if count is not None
@@ -298,11 +301,11 @@ def test_baselines() -> None:
 @pytest.mark.parametrize(
     "result, verdict, regressions",
     [
-        (GateResult(passed=True, reason="", suite=SuiteReport(status="ran")), P, ()),
-        (GateResult(passed=True, reason="no suite"), P, None),
-        (GateResult(passed=False, reason="", suite=SuiteReport(status="ran"), regressions=("x",)), F, ("x",)),
-        (GateResult(passed=False, reason="", suite=SuiteReport(status="crashed")), F, None),
-        (GateResult(passed=False, reason="targets fail", targets=SuiteReport(status="ran")), F, None),
+        (GateResult(verdict=P, reason="", suite=SuiteReport(status="ran")), P, ()),
+        (GateResult(verdict=P, reason="no suite"), P, None),
+        (GateResult(verdict=F, reason="", suite=SuiteReport(status="ran"), regressions=("x",)), F, ("x",)),
+        (GateResult(verdict=F, reason="", suite=SuiteReport(status="crashed")), F, None),
+        (GateResult(verdict=F, reason="targets fail", targets=SuiteReport(status="ran")), F, None),
     ],
 )
 def test_gate_results_become_evidence(
