@@ -19,6 +19,8 @@ JUDGE = "judge"
 """Name of the verifier that is a chat model's P(correct)."""
 LEARNED = "learned"
 """Name of the verifier that was trained on labelled patches."""
+COMPARISON = "comparison"
+"""Name of the verifier that compares leaders with each other, by a chat model; see `selection.judge.compare`."""
 AGREEMENT = "agreement"
 """Name of the verifier that says how much a change shares with what other families changed; see `selection.agreement`."""
 
@@ -108,7 +110,7 @@ class Evidence(Value):
     probes: tuple[ProbeRecord, ...] = ()
     cells: tuple[Cell, ...] = ()
     scores: tuple[Score, ...] = ()
-    """Of leaders, by verifiers `judge`, `learned` and `agreement`; others are kept but not looked at."""
+    """Of leaders, by verifiers `judge`, `learned`, `comparison` and `agreement`; others are kept but not looked at."""
 
     @model_validator(mode="after")
     def _is_closed(self) -> Self:

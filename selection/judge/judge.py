@@ -14,6 +14,7 @@ from selection.evidence import JUDGE
 from selection.judge.asking import ask_all
 from selection.judge.ballots import Ballot, View, ballots, request
 from selection.judge.exhibits import Exhibit, exhibit
+from selection.judge.uses import find_uses
 from selection.judge.verdicts import Opinion, read_opinion
 from selection.values import Score
 
@@ -28,6 +29,7 @@ class _Asked(NamedTuple):
 
     candidate: Candidate
     shown: Exhibit
+    uses: str
     deeds: str
     ballot: Ballot
 
@@ -79,27 +81,42 @@ class ModelJudge:
         """See `selection.port.Judge`."""
         if len(survivors) < 2:
             return tuple(_unknown(candidate, "nothing to choose from") for candidate in survivors)
-        questions = [self._questions(candidate) for candidate in survivors]
-        # Everybody's first question before anybody's second: a budget that ends leaves all of them equally well known.
-        asked = [one for turn in zip_longest(*questions) for one in turn if one is not None]
-        answers = ask_all(self._model, [self._request(one) for one in asked], threads=self._threads)
+        questions = self._questions(survivors)
         given: dict[str, list[float | bool]] = {candidate.id: [] for candidate in survivors}
-        for one, reply in zip(asked, answers.replies, strict=True):
-            opinion = read_opinion(reply) if reply is not None else None
-            if opinion is not None:
-                given[one.candidate.id].append(_right(opinion, one.ballot))
-        return tuple(_score(candidate, given[candidate.id], answers.failure) for candidate in survivors)
+        failure = ""
+        # Everybody's first question before anybody's second: a budget that ends leaves all of them equally well known.
+        for lap in zip_longest(*questions):
+            asked = [one for one in lap if one is not None]
+            answers = ask_all(self._model, [self._request(one) for one in asked], threads=self._threads)
+            failure = failure or answers.failure
+            for one, reply in zip(asked, answers.replies, strict=True):
+                opinion = read_opinion(reply) if reply is not None else None
+                if opinion is not None:
+                    given[one.candidate.id].append(_right(opinion, one.ballot))
+            if answers.over:
+                break
+        shown = {one.candidate.id for some in questions for one in some}
+        why_none = {c.id: failure if c.id in shown else "it changes nothing that can be judged" for c in survivors}
+        return tuple(_score(candidate, given[candidate.id], why_none[candidate.id]) for candidate in survivors)
 
-    def _questions(self, candidate: Candidate) -> list[_Asked]:
-        shown = exhibit(candidate.patch, self._base)
-        if shown is None:
-            return []
-        deeds = self._deeds_of(candidate) if "trajectory" in self._views else ""
-        views = self._views if deeds else ("patch",)
-        return [_Asked(candidate, shown, deeds, ballot) for ballot in ballots(self._samples, views)]
+    def _questions(self, survivors: Sequence[Candidate]) -> list[list[_Asked]]:
+        """The questions about each candidate; none about one that does not apply or changes nothing but tests."""
+        laid_out = [(candidate, exhibit(candidate.patch, self._base)) for candidate in survivors]
+        uses = find_uses(self._base, [name for _, shown in laid_out if shown for name in shown.names])
+        questions: list[list[_Asked]] = []
+        for candidate, shown in laid_out:
+            if shown is None:
+                continue
+            used = "\n\n".join(uses[name] for name in shown.names if name in uses)
+            deeds = self._deeds_of(candidate) if "trajectory" in self._views else ""
+            views: tuple[View, ...] = self._views if deeds else ("patch",)
+            questions.append([_Asked(candidate, shown, used, deeds, b) for b in ballots(self._samples, views)])
+        return questions
 
     def _request(self, one: _Asked) -> ChatRequest:
-        return request(one.ballot, self._issue, one.shown, one.deeds, sampling=self._sampling, size=self._size)
+        return request(
+            one.ballot, self._issue, one.shown, one.uses, one.deeds, sampling=self._sampling, size=self._size
+        )
 
 
 class NoJudge:

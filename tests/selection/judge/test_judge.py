@@ -134,13 +134,15 @@ def test_an_authentication_that_fails_is_not_tried_for_everybody(judge: Any, can
     assert len(model.requests) == 1
 
 
-def test_a_change_that_does_not_apply_is_unknown_and_not_asked_about(judge: Any, candidate: Make) -> None:
+def test_what_does_not_apply_or_changes_only_tests_is_unknown_and_not_asked_about(judge: Any, candidate: Make) -> None:
     broken = candidate("b").model_copy(
         update={"patch": candidate("b").patch.model_copy(update={"diff": "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"})}
     )
     model = ScriptedModel(connoisseur)
-    scores = values(judge(model).scores([candidate("a"), broken]))
-    assert scores["a"] is not None and scores["b"] is None and len(model.requests) == 4
+    scores = judge(model).scores([candidate("a"), broken, candidate("c", {"tests/test_cart.py": "x = 1\n"})])
+    assert [score.value is None for score in scores] == [False, True, True] and len(model.requests) == 4
+    assert scores[1].reason == scores[2].reason == "it changes nothing that can be judged"
+    assert "| shop.py:4: print(Cart().total([1]))" in model.requests[0].messages[-1].content
 
 
 def test_a_budget_that_ends_half_way_leaves_everybody_equally_known(
