@@ -190,6 +190,20 @@ def test_a_resumed_judge_pays_for_nothing_twice_and_a_replay_needs_no_model(
         assert judge(silent).scores(candidates) == scores
 
 
+def test_of_many_changes_only_the_better_half_is_asked_about_again(judge: Any, candidate: Make) -> None:
+    worth = {n: 0.05 * n for n in range(1, 17)}
+
+    def by_number(request: ChatRequest) -> Line:
+        number = int(request.messages[-1].content.partition("N = ")[2].split()[0])
+        return opinion(request, worth[number])
+
+    model = ScriptedModel(by_number)
+    scores = judge(model).scores([candidate(f"c{n:02}", f"{RIGHT}\nN = {n}\n") for n in worth])
+    assert [len(score.reason.split(",")) for score in scores] == [1] * 8 + [2] * 2 + [4] * 6
+    assert values(scores)["c16"] == max(value or 0 for value in values(scores).values())
+    assert len(model.requests) == 16 + 8 + 6 + 6
+
+
 @given(given_=st.lists(st.one_of(st.booleans(), st.floats(0, 1)), max_size=8))
 def test_a_better_opinion_never_lowers_the_score(given_: list[float | bool]) -> None:
     value = combine(given_)
