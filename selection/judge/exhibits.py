@@ -4,6 +4,7 @@ Comments that the change brings are left out, as they are its author's narration
 files, which say what the author believes.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher, unified_diff
 from typing import NamedTuple
@@ -19,6 +20,8 @@ _PYTHON = (".py", ".pyi")
 _AROUND = 12  # lines before and after a change that lies in no function
 _WHOLE = 160  # lines up to which a function is shown whole
 _CONTEXT = 3
+_HELPERS = 6  # definitions of the same file that changed lines name
+_SHORT = 30  # lines of one of them
 
 
 class Exhibit(NamedTuple):
@@ -126,8 +129,19 @@ def _places(change: FileChange, lines: Sequence[str]) -> Iterator[_Place]:
         yield _Place(start, end, tuple(s for s in symbols if s.line <= start and end <= s.end_line))
 
 
+def _helpers(change: FileChange, lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Short definitions of the same file that lines which come or go name: without them nobody can follow a change."""
+    after = _lines(_without_news(change))
+    moved = [line[1:] for line in unified_diff(lines, after, n=0, lineterm="") if line[:1] in "+-"]
+    said = set(re.findall(r"\w+", "\n".join(moved)))
+    named = [s for s in find_symbols(change.path, change.before or b"") if s.name.rpartition(".")[2] in said]
+    short = [symbol for symbol in named if symbol.end_line - symbol.line < _SHORT]
+    yield from ((symbol.line, symbol.end_line) for symbol in short[:_HELPERS])
+
+
 def _spans(change: FileChange, lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Line numbers that are worth seeing for each stretch that changes."""
+    yield from _helpers(change, lines)
     for place in _places(change, lines):
         inner = place.inner
         for symbol in place.around:

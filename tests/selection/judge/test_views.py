@@ -117,6 +117,9 @@ def test_deeds_hold_what_was_run_and_nothing_that_was_said() -> None:
     assert said.startswith("1. ran: python x.py\n   exit code 0\n   True\n2. edit cart.py")
     assert "4. its work was checked:\n   Tests: 3 ran" in said
     assert deeds([]) == ""
+    assert deeds(events[1:3]) == "", "what it did is not known without its calls"
+    looked = [reply(("1", "view", '{"path": "cart.py"}')), observation("1", "[view cart.py]\n1 x")]
+    assert deeds(looked) == "", "nothing was run"
 
 
 def test_ballots_balance_views_orders_and_ways_to_ask() -> None:
