@@ -24,10 +24,11 @@ from envs.patches import BaseTree
 from envs.workspace import Workspace
 from selection.distinguish.separator import TrajectorySeparator
 from selection.distinguish.trials import RunProbe, Trials
+from selection.judge.compare import ModelComparer, NoComparer
 from selection.judge.deeds import deeds
 from selection.judge.judge import SIZE, ModelJudge, NoJudge
 from selection.policies import NoSeparator, Separator
-from selection.port import Judge, ProbeWriter
+from selection.port import Comparer, Judge, ProbeWriter
 from winnow.errors import SettingsError
 from winnow.plan import plan_writers, who_proposes
 from winnow.purse import OWN, SELECTION, Purse
@@ -114,8 +115,25 @@ class Crew:
                 samples=chosen.judge,
                 views=chosen.judge_views,
                 sampling=_judging(self._settings),
-                size=min(SIZE, _BYTES_PER_TOKEN * self._settings.model.context_tokens),
+                size=self._prompt_size,
             )
+
+    @contextmanager
+    def comparer(self, brief: Brief, base: BaseTree) -> Iterator[Comparer]:
+        """Open the comparer of leaders; one that says nothing where it is switched off or there is no model. Arguments as above.
+
+        `settings.selection.compare` says how many leaders are worth comparing (`selection.policies.default.close_call`).
+        """
+        if not self._endpoints or self._settings.selection.compare < 2:
+            yield NoComparer()
+            return
+        with self._purse.calls(selector(self._settings), f"{SELECTION}/compare") as model:
+            yield ModelComparer(model, _issue(brief), base, sampling=_judging(self._settings), size=self._prompt_size)
+
+    @property
+    def _prompt_size(self) -> int:
+        """Bytes of a prompt that is made at once."""
+        return min(SIZE, _BYTES_PER_TOKEN * self._settings.model.context_tokens)
 
     @contextmanager
     def separator(

@@ -13,7 +13,7 @@ from agent.values import Brief, ExitReason, Trajectory
 from envs.workspace import Workspace
 from selection.port import WrittenProbe
 from selection.values import Origin
-from winnow.purse import SELECTION, Purse
+from winnow.purse import WRITER, Purse
 from winnow.store import RunDir
 
 _FAILED = (ExitReason.SANDBOX_LOST, ExitReason.MODEL_FAILED, ExitReason.OUT_OF_BUDGET)
@@ -68,7 +68,7 @@ class AgentWriters:
 
     def _walk(self, index: int) -> Trajectory | None:
         """One writer; None when its model does not work at all."""
-        share = f"{SELECTION}/writer-{index}"
+        share = f"{WRITER}{index}"
         known = self._run.load(f"{share}.json", Trajectory)
         if known is not None:
             return known

@@ -150,7 +150,8 @@ class Walk:
 
     def _decided(self, observation: Observation) -> Outcome:
         choice, why = str(observation.data["choice"]), " ".join(str(observation.data["why"]).split())
-        return Outcome(None if choice == NONE else self._names[choice], why)
+        letters = ", ".join(f"{letter} is {identifier}" for letter, identifier in self._names.items())
+        return Outcome(None if choice == NONE else self._names[choice], f"{why} ({letters})")
 
     def _answer(self, observation: Observation) -> str:
         """What a call is answered with; a test is run."""

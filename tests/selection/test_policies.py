@@ -7,10 +7,11 @@ import pytest
 from agent.probe import ProbeResult
 from agent.values import Candidate
 from envs.values import Patch, SuiteReport
-from selection.evidence import JUDGE, LEARNED, Evidence, Verdict, cell_of, entry_of, gate_of
+from selection.evidence import AGREEMENT, COMPARISON, JUDGE, LEARNED, Evidence, Verdict, cell_of, entry_of, gate_of
 from selection.gate import GateResult
 from selection.policies import POLICIES, NoSeparator, Preferences, decide
 from selection.policies.chance import probabilities
+from selection.policies.default import close_call
 from selection.policies.risk import fair_price
 from selection.standing import assess
 from selection.values import Decision, Dropped, Separation
@@ -374,3 +375,32 @@ def test_its_answer_stands_above_votes_and_opinions_but_not_above_the_price() ->
     assert decide(assess(known), Preferences(), Scripted("b")).chosen == "b"
     decision = decide(assess(known), Preferences(price_of_wrong=99.0), Scripted("b"))
     assert (decision.verdict, decision.rule) == ("abstained", "price of wrong")
+
+
+# Comparisons
+
+
+def test_a_comparison_decides_after_votes_and_verifiers_and_before_size() -> None:
+    scores = {COMPARISON: {"a": 0.0, "b": 1.0}, AGREEMENT: {"a": 0.9, "b": 0.1}}
+    close = evidence("a", "b", scores=scores, sizes={"a": 1, "b": 9})
+    assert (decided(close).chosen, decided(close).rule) == ("b", "comparison")
+    judged = evidence("a", "b", scores={**scores, JUDGE: {"a": 0.9, "b": 0.1}})
+    assert (decided(judged).chosen, decided(judged).rule) == ("a", "verifiers")
+    executed = evidence("a", "b", scores=scores, matrix={"p": {"a": P, "b": F}})
+    assert (decided(executed).chosen, decided(executed).rule) == ("a", "probes")
+
+
+@pytest.mark.parametrize("known, leaders", [
+    (evidence("a"), ()),
+    (evidence(), ()),
+    (evidence(*"abcd", sizes={"d": 1, "a": 2, "b": 3, "c": 4}), ("d", "a", "b")),
+    (evidence(*"abc", gates={"a": P, "b": P, "c": F}), ("a", "b")),
+    (evidence(*"ab", gates={"a": F, "b": F}), ()),
+    (evidence(*"ab", matrix={"p": {"a": P, "b": F}}), ()),
+    (evidence(*"ab", scores={JUDGE: {"a": 0.9, "b": 0.1}}), ()),
+    (evidence(*"ab", scores={COMPARISON: {"a": 1.0, "b": 0.0}}), ("a", "b")),
+])  # fmt: skip
+def test_a_close_call_is_what_nothing_before_a_comparison_tells_apart(
+    known: Evidence, leaders: tuple[str, ...]
+) -> None:
+    assert close_call(assess(known), 3) == leaders

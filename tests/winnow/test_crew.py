@@ -254,6 +254,15 @@ def test_writers_write_tests_once_and_propose_nothing(crew: Any, run: RunDir, gr
     assert beside_trajectories(run).calls == 4
 
 
+def test_writers_leave_something_to_whoever_judges(crew: Any, run: RunDir, ground: Any) -> None:
+    brief, open_, _ = ground
+    endless = completion("", ("shell", json.dumps({"command": "true"})))
+    with ChatServer(lambda seen: endless) as server, crew(server.url, budget={"calls": 40}) as made:
+        assert made.writer(brief, None, open_, lambda kind, data: None).write() == ()
+        assert len(server.seen) == 5
+        assert "your last turn: the budget is nearly spent" in str(server.seen[-1].body["messages"][-1])
+
+
 def test_a_writer_whose_model_fails_writes_nothing_and_is_asked_again(crew: Any, run: RunDir, ground: Any) -> None:
     brief, open_, opened = ground
     with crew("http://127.0.0.1:9/v1", model={"names": ()}) as made:
@@ -264,3 +273,19 @@ def test_a_writer_whose_model_fails_writes_nothing_and_is_asked_again(crew: Any,
             assert made.writer(brief, None, open_, lambda kind, data: None).write() == ()
     with ChatServer(scribe) as server, crew(server.url) as made:
         assert len(made.writer(brief, None, open_, lambda kind, data: None).write()) == 1
+
+
+def test_a_comparer_pays_from_the_selections_part(crew: Any, run: RunDir, known: tuple[Brief, BaseTree]) -> None:
+    brief, base = known
+
+    def ranks(seen: Seen) -> Any:
+        text = seen.body["messages"][1]["content"]
+        return completion("RANKING: A > B" if text.index("+x = 2") < text.index("+x = 3") else "RANKING: B > A")
+
+    with ChatServer(ranks) as server:
+        with crew(server.url) as opened, opened.comparer(brief, base) as comparer:
+            assert [score.value for score in comparer.scores(pair(base))] == [1.0, 0.0]
+        with crew(server.url, selection={"compare": 0}) as opened, opened.comparer(brief, base) as comparer:
+            assert comparer.scores(pair(base)) == ()
+        assert len(server.seen) == 2
+    assert beside_trajectories(run).calls == 2
