@@ -80,7 +80,9 @@ def _ask(effort: Effort) -> Reply | None:
         effort.end(ExitReason.EXHAUSTED, f"the conversation outgrew the model: {full}")
     except BudgetExhausted as spent:
         effort.end(ExitReason.OUT_OF_BUDGET, str(spent))
-    except (ModelUnavailable, Refused, ScriptEnded) as failed:
+    except ScriptEnded as ended:
+        effort.end(ExitReason.MODEL_FAILED, f"{ended} {ended.hint}".strip())
+    except (ModelUnavailable, Refused) as failed:
         effort.end(ExitReason.MODEL_FAILED, str(failed))
     except ModelRejected as rejected:
         if not effort.turn:  # of an endpoint that has answered before, it is this conversation's own matter
