@@ -150,11 +150,17 @@ class Builder:
     def _environment(self, base: str, record: Record, plan: dict[str, Any], tree: Checkout) -> str:
         """Return the image with the dependencies, made from the commit that speaks for the whole version."""
         commit = record.environment_commit
+        asked = hashed([FORMAT, base, record.repository, commit, {**plan, "env": {}}])
+        mark = self._locks / f"{asked}.name"
+        if commit and mark.exists() and self._images.exists(name := mark.read_text("utf-8")):
+            return name  # without a look at its tree
         if not commit or commit == tree.commit:
             return self._shared(base, plan, tree)
         try:
             with checked_out(record, self._sources, commit=commit) as other:
-                return self._shared(base, plan, other)
+                name = self._shared(base, plan, other)
+                mark.write_text(name, "utf-8")
+                return name
         except RepositoryUnusable:
             self._log(f"{record.task.id}: {commit[:12]} cannot be had, so its base speaks for its version")
             return self._shared(base, plan, tree, one_of_many=True)
