@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from winnow.cli_eval import app as eval_app
 from winnow.cli_select import app as select_app
 from winnow.errors import Exit
 from winnow.output import errors as _errors
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(select_app, name="select")
+app.add_typer(eval_app, name="eval")
 
 _NEXT = "What to do"
 _WHERE = "Where it runs"
@@ -122,11 +124,27 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         list[str] | None,
         typer.Option(help="NAME=IN/CACHED/OUT, USD per million tokens. Repeatable.", rich_help_panel=_WHO),
     ] = None,
+    judge: Annotated[
+        int | None, typer.Option(help="Opinions of the model on each survivor.", rich_help_panel=_WHO)
+    ] = None,
+    judge_model: Annotated[
+        str | None, typer.Option(help="Model that judges. [default: the first --model]", rich_help_panel=_WHO)
+    ] = None,
     max_candidates: Annotated[
         int | None, typer.Option(help="Edits tried in a trajectory.", rich_help_panel=_HOW)
     ] = None,
     workers: Annotated[
         int | None, typer.Option("-w", help="Sandboxes at once; 0: one per core.", rich_help_panel=_HOW)
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Rule that chooses; see `winnow select bench`.", rich_help_panel=_HOW)
+    ] = None,
+    price_of_wrong: Annotated[
+        float | None,
+        typer.Option(
+            help="What a wrong patch costs, in units of a right one's worth: below p = c/(1+c) nothing is delivered.",
+            rich_help_panel=_HOW,
+        ),
     ] = None,
     apply: Annotated[
         bool | None, typer.Option("--apply", help="Apply the patch to the work tree.", rich_help_panel=_RESULT)
@@ -199,6 +217,12 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         "image": {"name": image, "base": base_image, "setup": setup, "python": python},
         "suite": {"command": test_command, "paths": tests, "timeout_s": suite_timeout},
         "repair": {"max_candidates": max_candidates},
+        "selection": {
+            "policy": policy,
+            "price_of_wrong": price_of_wrong,
+            "judge": judge,
+            "judge_model": judge_model,
+        },
     }
 
     def work(report: Callable[..., None]) -> Any:

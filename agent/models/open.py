@@ -16,6 +16,7 @@ from agent.models.openai_chat import OpenAIChat, ToolProtocol
 from agent.models.port import ChatModel
 from agent.models.prices import Price, price_of
 from agent.models.retrying import RetryingModel, RetryPolicy
+from agent.models.unordered import UnorderedModel
 from agent.models.values import ChatRequest, Reply
 from sandbox.values import Value
 
@@ -38,7 +39,7 @@ class ModelSpec(Value):
 
 
 class TrajectoryModel:
-    """A chat model with its budget and its journal: what one trajectory talks to. For one thread at a time."""
+    """A chat model with its budget and its journal: what one trajectory talks to. For one thread at a time, but for `for_calls`."""
 
     def __init__(self, model: ChatModel, budgeted: BudgetedModel) -> None:
         self._model = model
@@ -123,6 +124,13 @@ class Endpoint:
             if journal is None
             else JournaledModel(retrying, journal, on_served=budgeted.served if recall else None)
         )
+        return TrajectoryModel(model, budgeted)
+
+    def for_calls(self, budget: Budget, journal: Journal, *, recall: bool = True) -> TrajectoryModel:
+        """Return a model for calls that do not depend on each other, from several threads; arguments as above."""
+        budgeted = BudgetedModel(self.model, budget, self.price)
+        retrying = RetryingModel(budgeted, self._retry, stop=self._stop, sleep=self._sleep)
+        model = UnorderedModel(retrying, journal, on_served=budgeted.served if recall else None)
         return TrajectoryModel(model, budgeted)
 
 

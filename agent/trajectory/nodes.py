@@ -22,7 +22,7 @@ from agent.trajectory.prompts import render
 from agent.trajectory.reports import describe_check, missing_evidence
 from agent.values import ExitReason
 
-SUBMIT = "submit"
+SUBMIT, FINISH = "submit", "finish"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _CALLS_LEFT = 2
 """Calls of the present size below which a try winds down: the next one is its last."""
@@ -44,7 +44,7 @@ def think(effort: Effort, *, turns: int) -> Reply | None:
     reason = _last_turn(effort, turns)
     if reason:
         effort.winding_down = True
-        effort.talk.user(render("last_turn", reason=reason))
+        effort.talk.user(render("last_turn" if effort.makes_changes else "last_turn_probes", reason=reason))
     if effort.talk.tokens > effort.limits.context_tokens:
         effort.talk.make_room(least=effort.limits.context_tokens // _WORTH)
     reply = _ask(effort)
@@ -125,7 +125,8 @@ def hear(effort: Effort, reply: Reply) -> bool:
     # Some endpoints reject every later request of a conversation in which a message is empty.
     effort.talk.assistant(reply.message.model_copy(update={"content": reply.message.content or "(nothing)"}))
     effort.silent += 1
-    effort.talk.user("\n\n".join(filter(None, (reply.note, render("no_call")))))
+    said = render("no_call", end=SUBMIT if effort.makes_changes else FINISH)
+    effort.talk.user("\n\n".join(filter(None, (reply.note, said))))
     return False
 
 
