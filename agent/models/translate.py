@@ -73,7 +73,7 @@ def read_fault(status: int, body: bytes, headers: Mapping[str, str], *, now: Cal
     wait = retry_after(headers, now=now)
     try:
         data: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = re.sub(r"<[^>]*>|\s+", " ", body.decode("utf-8", "replace")).strip()
         return Fault(status, text or "no reason given", retry_after_s=wait)
     data = data[0] if isinstance(data, list) and data else data

@@ -104,6 +104,16 @@ def usage_of(data: Mapping[str, Any]) -> Usage:
     return Usage(calls=1, input_tokens=prompt, output_tokens=output, cached_tokens=min(prompt, _count(cached)))
 
 
+def error_in(data: Mapping[str, Any]) -> Any:
+    """Return the error that stands in the place of an answer, of the whole or of its choice; None where there is none."""
+    choices = data.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if data.get("error") or not isinstance(choice, dict):
+        return data.get("error") or None
+    failed = choice.get("finish_reason") == "error"
+    return choice.get("error") or ({"message": "the answer ended with an error"} if failed else None)
+
+
 def is_filtered(data: Mapping[str, Any]) -> bool:
     """Say whether a filter took the answer away."""
     choices = data.get("choices")

@@ -16,6 +16,7 @@ from agent.models.errors import (
 from agent.models.values import ChatRequest, Reply, ToolCall
 from agent.probe import Probe
 from agent.trajectory.checks import Check
+from agent.trajectory.conversation import RECENT
 from agent.trajectory.effort import Effort
 from agent.trajectory.prompts import render
 from agent.trajectory.reports import describe_check, missing_evidence
@@ -25,6 +26,8 @@ SUBMIT, FINISH = "submit", "finish"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _CALLS_LEFT = 2
 """Calls of the present size below which a try winds down: the next one is its last."""
+_WORTH = 8
+"""A conversation that has grown too long is shortened when that frees one of so many parts of what it may hold."""
 _MAX_SILENT = 3
 """Replies in a row without a tool call after which a try ends."""
 
@@ -43,7 +46,7 @@ def think(effort: Effort, *, turns: int) -> Reply | None:
         effort.winding_down = True
         effort.talk.user(render("last_turn" if effort.makes_changes else "last_turn_probes", reason=reason))
     if effort.talk.tokens > effort.limits.context_tokens:
-        effort.talk.make_room()
+        effort.talk.make_room(least=effort.limits.context_tokens // _WORTH)
     reply = _ask(effort)
     if reply is None:
         return None
@@ -68,14 +71,15 @@ def _last_turn(effort: Effort, turns: int) -> str:
 
 
 def _ask(effort: Effort) -> Reply | None:
-    """Call the model; make room once when the conversation is too long. None: it gave no answer, and `exit` says why."""
+    """Call the model; make more and more room when the conversation is too long. None: no answer, and `exit` says why."""
     try:
-        try:
-            return _complete(effort)
-        except ContextFull:
-            if not effort.talk.make_room():
-                raise
-            return _complete(effort)
+        recents = iter(RECENT)
+        while True:
+            try:
+                return _complete(effort)
+            except ContextFull:
+                if not any(effort.talk.make_room(recent=recent) for recent in recents):
+                    raise
     except ContextFull as full:
         effort.end(ExitReason.EXHAUSTED, f"the conversation outgrew the model: {full}")
     except BudgetExhausted as spent:

@@ -186,6 +186,8 @@ def _probe_so_far(effort: Effort) -> str:
         return _NO_PROBE
     result = effort.checks.on_base(effort.probe)
     shown = f"This probe was written for the issue, at {effort.probe.path}:\n```python\n{effort.probe.content}\n```\n"
+    if effort.probe.test:  # its file may be long, and can be viewed
+        shown = f"The probe is the test {effort.probe.test}.\n"
     shown += effort.tape.say("turnover", describe_probe("On the base commit", result))
     return f"{shown}\nWhat it shows: {effort.reason}" if effort.reason else shown
 

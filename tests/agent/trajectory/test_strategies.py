@@ -215,6 +215,24 @@ class TestEndings:
         assert any("taken out" in message.content for message in stage.asked[-1].messages)
         assert ended.exit is ExitReason.SUBMITTED
 
+    def test_a_model_with_a_short_memory_goes_on_with_its_last_observations(self, stage: Stage):
+        def answer(request: ChatRequest) -> Reply | ContextFull:
+            if sum(len(message.content) for message in request.messages[2:]) > 4000:
+                return ContextFull("too long")
+            replies = sum(message.role == "assistant" for message in request.messages)
+            return says("", call("shell", command=f"seq {replies} 600")) if replies < 6 else says("", FIX, SUBMIT)
+
+        ended = stage.walk(answer)
+        assert ended.exit is ExitReason.SUBMITTED and ended.candidates[0].claims["proven"] == "true"
+
+    def test_the_journal_grows_with_the_conversation_and_no_faster(self, stage: Stage):
+        sizes: dict[int, int] = {}
+        for turns in (10, 20, 40):
+            again = replace_folder(stage, f"turns-{turns}")
+            again.walk([*[says("", call("shell", command="seq 200"))] * turns, says("", FIX, SUBMIT)])
+            sizes[turns] = (again.folder / "events.jsonl").stat().st_size
+        assert sizes[40] - sizes[20] == pytest.approx(2 * (sizes[20] - sizes[10]), rel=0.05)
+
     def test_a_context_that_stays_full_ends_it(self, stage: Stage):
         ended = stage.walk([says("", FIX), ContextFull("too long")])
         assert ended.exit is ExitReason.EXHAUSTED and ended.candidates
