@@ -41,6 +41,8 @@ def make_plan(record: Record, known: Installation, *, version: str | None, pytho
     # There is no tag in a tree without history.
     plan["env"] = {SCM: version or _made_up(record.version), **plan["env"]}
     plan["as_of"] = _no_earlier_than(known.as_of, python)
+    if python and known.python and _numbers(known.python[0]) < _numbers(python):
+        plan["like"] = known.python[0]
     return plan
 
 
