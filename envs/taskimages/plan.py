@@ -12,6 +12,8 @@ from envs.taskimages.bases import OFFICIAL
 
 FORMAT = 1
 """Raised when images that were built before must not be taken any more."""
+PLAN = 2
+"""Raised when `make_plan` makes other plans of what it is given: images are then looked up by their content again."""
 _RELEASED = {
     "3.6": 2016,
     "3.7": 2018,
