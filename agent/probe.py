@@ -6,12 +6,14 @@ from typing import Literal
 
 from agent.tools.text import clean, clip
 from agent.tools.values import ToolLimits
-from agent.values import Brief
+from agent.values import Brief, Probe
 from envs.suite import run_suite
 from envs.suite.run import DETERMINISM
 from envs.values import Outcome, SuiteReport
 from envs.workspace import Workspace
 from sandbox.values import Value
+
+__all__ = ["FIXED", "PRESENT", "SCRIPT", "Probe", "ProbeResult", "run_probe"]
 
 SCRIPT = ".winnow/probe.py"
 """Where a stand-alone script is stored: never part of a patch."""
@@ -22,21 +24,6 @@ Verdict = Literal["present", "fixed", "broken", "timed_out"]
 
 # As `python -m pytest` does, the tree comes first among the places of modules.
 _RUN = 'PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" exec "$0" "$1" 2>&1'
-
-
-class Probe(Value):
-    """A test made for the issue."""
-
-    kind: Literal["script", "test"]
-    """`script`: stand-alone, judged by its exit code; `test`: a file of the repository's suite, judged by its tests."""
-    path: str
-    """Relative to the work tree."""
-    content: str
-    """Of the whole file, so that the probe can be carried to other trees."""
-    test: str = ""
-    """Of a test file: the id of the one test in it that is the probe; empty: all of them."""
-    support: tuple[tuple[str, str], ...] = ()
-    """Other files of the tests that were changed with it, which it may need: (path, content)."""
 
 
 class ProbeResult(Value):

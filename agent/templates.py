@@ -12,14 +12,17 @@ class Templates:
         self._package = package
 
     def render(self, name: str, **values: str) -> str:
-        """Fill a text's gaps; what is put in is never read as a gap itself.
+        """Fill a text's gaps; what is put in is never read as a gap itself. A paragraph that is an empty gap goes away.
 
         Raises:
             KeyError: a gap has no value.
         """
-        return _template(self._package, name).substitute(values).strip()
+        text = _text(self._package, name)
+        for gap in (gap for gap, value in values.items() if not value):
+            text = text.replace(f"${gap}\n\n", "")
+        return string.Template(text).substitute(values).strip()
 
 
 @cache
-def _template(package: str, name: str) -> string.Template:
-    return string.Template(resources.files(package).joinpath(f"{name}.md").read_text("utf-8"))
+def _text(package: str, name: str) -> str:
+    return resources.files(package).joinpath(f"{name}.md").read_text("utf-8")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -90,6 +91,21 @@ class Candidate(Value):
     """What the proposer says of it (operator, location). Never evidence."""
 
 
+class Probe(Value):
+    """A test made for the issue."""
+
+    kind: Literal["script", "test"]
+    """`script`: stand-alone, judged by its exit code; `test`: a file of the repository's suite, judged by its tests."""
+    path: str
+    """Relative to the work tree."""
+    content: str
+    """Of the whole file, so that the probe can be carried to other trees."""
+    test: str = ""
+    """Of a test file: the id of the one test in it that is the probe; empty: all of them."""
+    support: tuple[tuple[str, str], ...] = ()
+    """Other files of the tests that were changed with it, which it may need: (path, content)."""
+
+
 class Trajectory(Value):
     """One independent try, ended."""
 
@@ -99,6 +115,8 @@ class Trajectory(Value):
     detail: str = ""
     """For people: why it ended so."""
     candidates: tuple[Candidate, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    """Tests for the issue that it wrote and believes in, whether or not it came to a candidate."""
     usage: Usage = Usage()
     stats: Mapping[str, float] = Field(default_factory=dict)
     """Counters of the proposer: candidates tried, tests run, seconds by phase."""

@@ -4,32 +4,28 @@ Three verdicts, not two: what timed out, crashed or was never run is unknown. It
 What a proposer says of its own work (`Candidate.claims`, `Candidate.summary`) has no place here.
 """
 
-from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from agent.probe import ProbeResult
 from agent.values import Candidate
+from envs.values import Outcome
 from sandbox.values import Value
 from selection.gate import GateResult
 from selection.values import Cluster, Dropped, Origin, Score
+from selection.values import Verdict as Verdict  # noqa: PLC0414 - read from here, too
 
 JUDGE = "judge"
 """Name of the verifier that is a chat model's P(correct)."""
 LEARNED = "learned"
 """Name of the verifier that was trained on labelled patches."""
+BEHAVIOUR = "behaviour"
+"""Name of the verifier that says how many others do the same with the issue's code; see `selection.behaviour`."""
+COMPARISON = "comparison"
+"""Name of the verifier that compares leaders with each other, by a chat model; see `selection.judge.compare`."""
 AGREEMENT = "agreement"
 """Name of the verifier that says how much a change shares with what other families changed; see `selection.agreement`."""
-
-
-class Verdict(StrEnum):
-    """What one check said of one tree."""
-
-    PASS = "pass"  # noqa: S105 - a verdict
-    FAIL = "fail"
-    UNKNOWN = "unknown"
-    """Timed out, crashed, not run: nothing is known."""
 
 
 class Entry(Value):
@@ -43,6 +39,8 @@ class Entry(Value):
     """Systems that copy each other share one name and one vote. Empty: the trajectory stands for itself."""
     position: int = Field(default=0, ge=0)
     """Its place in the order in which candidates came, from 0. Only the policy `first`, and ties that others break so, look at it."""
+    order: int = Field(default=0, ge=0)
+    """Its place among its own trajectory's candidates, best first, as whoever made them ranks them. Never compared across trajectories."""
     length: int = Field(default=0, ge=0)
     """Characters of the diff."""
 
@@ -62,6 +60,8 @@ class Gate(Value):
     """Tests that pass on base and fail with it, confirmed by repetition. None: the suite was not compared."""
     judged_by_targets: bool = False
     """Tests that fail on base were among what it had to pass."""
+    repairs: int = Field(default=0, ge=0)
+    """Targets, which fail on base, that were seen to pass with it."""
     reason: str = ""
 
     @model_validator(mode="after")
@@ -108,7 +108,7 @@ class Evidence(Value):
     probes: tuple[ProbeRecord, ...] = ()
     cells: tuple[Cell, ...] = ()
     scores: tuple[Score, ...] = ()
-    """Of leaders, by verifiers `judge`, `learned` and `agreement`; others are kept but not looked at."""
+    """Of leaders, by verifiers `judge`, `learned`, `comparison`, `agreement` and `behaviour`; others are kept but not looked at."""
 
     @model_validator(mode="after")
     def _is_closed(self) -> Self:
@@ -145,6 +145,7 @@ def entry_of(candidate: Candidate, *, position: int, family: str = "") -> Entry:
         proposer=candidate.proposer,
         family=family,
         position=position,
+        order=candidate.order,
         length=len(candidate.patch.diff),
     )
 
@@ -154,12 +155,14 @@ def gate_of(leader: str, result: GateResult) -> Gate:
 
     A change that the suite did not finish with did not get through, so it fails; regressions that nobody saw stay unknown.
     """
-    compared = result.suite is not None and result.suite.status == "ran"
+    compared = result.suite is not None and (result.suite.status == "ran" or result.passed or bool(result.regressions))
+    met = result.targets is not None and all(result.targets.outcomes.get(t) is Outcome.PASSED for t in result.demands)
     return Gate(
         leader=leader,
-        verdict=Verdict.PASS if result.passed else Verdict.FAIL,
+        verdict=result.verdict,
         regressions=result.regressions if compared else None,
         judged_by_targets=bool(result.demands),
+        repairs=len(result.demands) if met else 0,
         reason=result.reason,
     )
 

@@ -1,34 +1,81 @@
 """The gate: what execution says of one patch against the base commit.
 
 Reports are compared test by test. A test that is missing is unknown: it is no pass, and no regression either, so a patch
-under which tests vanish does not get through but is not called guilty of what was not seen.
+under which tests vanish does not get through but is not called guilty of what was not seen. Tests run as they are on base: a change that
+rewrites a test is not judged by its own version of it, and where it breaks only tests that it rewrites, nobody knows whether that is right.
 """
 
 from collections.abc import Sequence
+from typing import Protocol
+
+from pydantic import Field
 
 from agent.values import Candidate
 from envs.errors import PatchRejected
 from envs.suite import compare
-from envs.values import Outcome, Patch, SuiteReport, Task
+from envs.values import Outcome, SuiteReport, Task
 from sandbox.values import Value
-from selection.port import Bench
+from selection.values import Verdict
+
+_LEAST_S, _SLOWER = 60.0, 4.0
+"""A run with a patch may take this many times as long as on base, and this much more: other sandboxes run beside it."""
 
 
 class GateResult(Value):
     """How one patch fared."""
 
-    passed: bool
+    verdict: Verdict
+    """`unknown`: it was not seen to break anything, but not seen to pass either."""
     reason: str
     demands: tuple[str, ...] = ()
     """Targets that it had to pass."""
     targets: SuiteReport | None = None
     """The target tests with the patch; None when there were none, or they were not run."""
     suite: SuiteReport | None = None
-    """The whole suite with the patch; None when the targets settled it."""
+    """The tests that pass on base, with the patch, as far as they were run; None when the targets settled it."""
+    whole: bool = False
+    """`suite` is a run of the whole suite."""
     regressions: tuple[str, ...] = ()
     """Confirmed: passed on base twice, failed with the patch twice."""
     flaky: tuple[str, ...] = ()
     """Set aside: repetition contradicted the first run."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it got through."""
+        return self.verdict is Verdict.PASS
+
+
+class Stage(Value):
+    """A part of the suite that is run at once."""
+
+    tests: tuple[str, ...] = ()
+    """Ids or files; empty: the whole suite."""
+    report: SuiteReport
+    """The same part on base."""
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds that it may take with a patch."""
+        return _LEAST_S + _SLOWER * self.report.seconds
+
+
+class BaseSuite(Value):
+    """What of the suite is run with every change, the tests nearest to the changes first."""
+
+    stages: tuple[Stage, ...] = ()
+    """Empty: nothing can be run."""
+    part: str = "the whole suite"
+    """What was run, for people."""
+    why_none: str = Field(default="")
+    """For people, where nothing can be run."""
+
+
+class Tree(Protocol):
+    """A patched copy on which tests can be run; see `selection.execution.runs.Session`."""
+
+    def suite(self, tests: Sequence[str] = (), *, timeout_s: float | None = None, turn: int = 0) -> SuiteReport:
+        """Run tests, or all of them."""
 
 
 def demands_of(candidate: Candidate, task: Task, targets: Sequence[str]) -> tuple[str, ...]:
@@ -43,52 +90,127 @@ def demands_of(candidate: Candidate, task: Task, targets: Sequence[str]) -> tupl
     return claimed if claimed or task.issue is not None else tuple(targets)
 
 
-def judge_patch(bench: Bench, patch: Patch, *, base: SuiteReport, targets: Sequence[str]) -> GateResult:
-    """Run the targets, then the whole suite, and confirm what seems to regress.
+def judge_patch(
+    patched: Tree,
+    base: Tree,
+    suite: BaseSuite,
+    *,
+    targets: Sequence[str] = (),
+    failing: SuiteReport | None = None,
+    rewritten: Sequence[str] = (),
+) -> GateResult:
+    """Run the targets, then the suite stage by stage, and confirm what seems to regress; ends with the first stage that breaks.
 
     Repetition is spent where it can change the verdict: only tests that would be called regressions run again, with the patch and on base.
+
+    Args:
+        patched: with the change, but with the tests of base.
+        base: the base commit.
+        suite: what is run, and what it showed on base.
+        targets: tests that must pass.
+        failing: the targets on base; None where there are none.
+        rewritten: test files that the change rewrites.
 
     Raises:
         SandboxError: the machine is at fault.
     """
-    shown: SuiteReport | None = None
+    known = {"demands": tuple(targets)}
     try:
         if targets:
-            shown = bench.run(patch, targets)
-            met = set(compare(base, shown).fixed)
+            shown = patched.suite(targets)
+            met = set(compare(failing, shown).fixed) if failing else set(shown.having(Outcome.PASSED))
             unmet = [test for test in targets if test not in met]
+            known |= {"targets": shown}  # type: ignore[dict-item]
             if unmet or shown.status != "ran":
-                return GateResult(passed=False, reason=_unmet(unmet, shown), demands=tuple(targets), targets=shown)
-        if base.status != "ran":
-            reason = "passes the target tests; the whole suite cannot be run on base"
-            return GateResult(passed=True, reason=reason, demands=tuple(targets), targets=shown)
-        suite = bench.run(patch)
+                return GateResult(verdict=Verdict.FAIL, reason=_unmet(unmet, shown), **known)  # type: ignore[arg-type]
+        if not suite.stages:
+            verdict = Verdict.PASS if targets else Verdict.UNKNOWN
+            reason = f"{'passes the target tests; ' if targets else ''}{suite.why_none or 'there is no suite to run'}"
+            return GateResult(verdict=verdict, reason=reason, **known)  # type: ignore[arg-type]
+        result = _through(patched, base, suite, rewritten)
     except PatchRejected as rejected:
-        return GateResult(passed=False, reason=f"does not apply: {rejected}")
-    verdict = _against_base(bench, patch, base, suite)
-    return verdict.model_copy(update={"demands": tuple(targets), "targets": shown})
+        return GateResult(verdict=Verdict.FAIL, reason=f"does not apply: {rejected}")
+    return result.model_copy(update=known)
 
 
-def _against_base(bench: Bench, patch: Patch, base: SuiteReport, suite: SuiteReport) -> GateResult:
-    """Compare whole runs and repeat what would count as a regression."""
+def _through(patched: Tree, base: Tree, suite: BaseSuite, rewritten: Sequence[str]) -> GateResult:
+    """Go through the stages."""
+    outcomes: dict[str, Outcome] = {}
+    flaky: list[str] = []
+    report = SuiteReport(status="ran")
+    for stage in suite.stages:
+        report = _finished(patched, stage)
+        outcomes |= report.outcomes
+        found = _against_base(patched, base, stage, report)
+        flaky += found.flaky
+        seen = report.model_copy(update={"outcomes": outcomes})
+        if found.verdict is not Verdict.PASS:
+            return _own_tests(found.model_copy(update={"suite": seen, "flaky": tuple(flaky)}), rewritten)
+    aside = f"; set aside as flaky: {_names(flaky)}" if flaky else ""
+    return GateResult(
+        verdict=Verdict.PASS,
+        reason=f"no test that passes on base fails with it ({suite.part}){aside}",
+        suite=report.model_copy(update={"outcomes": outcomes}),
+        whole=not suite.stages[-1].tests,
+        flaky=tuple(flaky),
+    )
 
-    def verdict(passed: bool, reason: str, regressions: Sequence[str] = (), flaky: Sequence[str] = ()) -> GateResult:
-        return GateResult(passed=passed, reason=reason, suite=suite, regressions=tuple(regressions), flaky=tuple(flaky))
 
-    if suite.status != "ran":
-        return verdict(False, f"with it the suite ends as {suite.status.replace('_', ' ')}, on base it runs")
-    comparison = compare(base, suite)
-    suspects = (*comparison.regressions, *comparison.missing)
+def _finished(patched: Tree, stage: Stage) -> SuiteReport:
+    """Run a stage, once more where it does not come to an end that it has on base."""
+    report = patched.suite(stage.tests, timeout_s=stage.patience_s)
+    if report.status != "ran" and stage.report.status == "ran":
+        report = patched.suite(stage.tests, timeout_s=stage.patience_s, turn=1)
+    return report
+
+
+def _against_base(patched: Tree, base: Tree, stage: Stage, report: SuiteReport) -> GateResult:
+    """Compare one stage and repeat what would count as a regression."""
+    if report.status != "ran" and stage.report.status == "ran":
+        reason = f"with it the suite ends as {report.status.replace('_', ' ')}, on base it runs"
+        return GateResult(verdict=Verdict.FAIL, reason=reason, suite=report)
+    comparison = compare(stage.report, report)
+    # On base it did not come to its end either: what was not reached says nothing.
+    missing = comparison.missing if report.status == "ran" else ()
+    suspects = (*comparison.regressions, *missing)
     if not suspects:
-        return verdict(True, "no test that passes on base fails with it")
-    again = bench.run(patch, suspects)
-    before = bench.run(Patch(diff=""), suspects)
+        if report.status != "ran" and len(comparison.missing) > len(report.having(Outcome.PASSED)):
+            reason = f"most of the tests were not reached: the suite ends as {report.status.replace('_', ' ')}"
+            return GateResult(verdict=Verdict.UNKNOWN, reason=reason)
+        return GateResult(verdict=Verdict.PASS, reason="")
+    again = patched.suite(suspects, timeout_s=stage.patience_s, turn=2)
+    before = base.suite(suspects, timeout_s=stage.patience_s, turn=2)
     steady = [test for test in suspects if before.outcomes.get(test) is Outcome.PASSED]
     regressions = [test for test in steady if again.outcomes.get(test) is not Outcome.PASSED]
-    flaky = [test for test in suspects if test not in regressions]
+    flaky = tuple(test for test in suspects if test not in regressions)
     if regressions:
-        return verdict(False, f"breaks {_names(regressions)}", regressions, flaky)
-    return verdict(True, f"no regression; set aside as flaky: {_names(flaky)}", flaky=flaky)
+        return GateResult(
+            verdict=Verdict.FAIL, reason=f"breaks {_names(regressions)}", regressions=tuple(regressions), flaky=flaky
+        )
+    return GateResult(verdict=Verdict.PASS, reason="", flaky=flaky)
+
+
+def _own_tests(result: GateResult, rewritten: Sequence[str]) -> GateResult:
+    """What breaks nothing but tests that the change itself rewrites may be meant so."""
+    if not result.regressions or not all(_lies_in(test, rewritten) for test in result.regressions):
+        return result
+    reason = f"{result.reason}, which it rewrites"
+    return result.model_copy(update={"verdict": Verdict.UNKNOWN, "reason": reason})
+
+
+def _lies_in(test: str, files: Sequence[str]) -> bool:
+    """Whether a test, by pytest's id or unittest's dotted name, belongs to one of these files."""
+    if "::" in test or test.endswith(".py"):
+        return test.partition("::")[0] in files
+    modules = [f".{file.removesuffix('.py').replace('/', '.')}" for file in files]
+    parts = test.split(".")
+    starts = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    # The folder from which modules are imported need not be the top, so that the beginning of a file's name may be missing.
+    return any(
+        module.endswith(f".{start}") and start.rpartition(".")[2] == module.rpartition(".")[2]
+        for module in modules
+        for start in starts
+    )
 
 
 def _unmet(unmet: Sequence[str], report: SuiteReport) -> str:

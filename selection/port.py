@@ -1,13 +1,15 @@
 """The contract of a selector, and the effects that it may ask for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
-from agent.probe import Probe
+from agent.probe import Probe, ProbeResult
 from agent.values import Candidate
-from envs.values import Patch, SuiteReport, Task
+from envs.snippets import Snippet, SnippetRun
+from envs.values import Patch, SuiteReport
 from sandbox.values import Value
-from selection.values import Origin, Score, Selection
+from selection.values import Origin, Score
 
 
 class WrittenProbe(Value):
@@ -21,15 +23,43 @@ class WrittenProbe(Value):
     """Trajectory that wrote it; None: nobody who has a candidate in the pool."""
 
 
-class Bench(Protocol):
-    """Runs tests on a patched copy of the base commit, in a fresh sandbox each time. Pure functions decide; this acts."""
+class Stand(Protocol):
+    """One patched copy of the base commit, in a sandbox of its own. Every call starts from that tree, whatever the one before left in it.
 
-    def run(self, patch: Patch, tests: Sequence[str] = ()) -> SuiteReport:
-        """Run the suite, or only the named tests, with a patch applied; the empty patch is the base commit.
+    Every method raises `SandboxLost` when the machine is gone: then the stand is of no more use.
+    """
+
+    def suite(self, tests: Sequence[str] = (), *, timeout_s: float | None = None) -> SuiteReport:
+        """Run the whole suite, or some tests: ids or files. Those that are not there are left out.
+
+        Args:
+            tests: none: all.
+            timeout_s: None: the suite's own.
+        """
+
+    def script(self, probe: Probe) -> ProbeResult:
+        """Run a stand-alone probe."""
+
+    def overlaid(self, files: Mapping[str, str], tests: Sequence[str] = ()) -> SuiteReport:
+        """Put test files into the tree, run some tests, or none: all of these files, and report what each did."""
+
+    def snippet(self, snippet: Snippet) -> SnippetRun:
+        """Run code of the issue."""
+
+
+class Bench(Protocol):
+    """Opens stands. Pure functions decide; this acts."""
+
+    @property
+    def key(self) -> str:
+        """Hash of what all its results depend on beside patch and test: image, base, and how tests are run."""
+
+    def open(self, patch: Patch) -> AbstractContextManager[Stand]:
+        """Open a fresh sandbox with a patch applied; the empty patch is the base commit. Leaving the context destroys it.
 
         Raises:
             PatchRejected: the patch does not apply inside.
-            SandboxError: the machine is at fault.
+            SandboxError: no machine, or it failed.
         """
 
 
@@ -43,19 +73,15 @@ class Judge(Protocol):
         """
 
 
+class Comparer(Protocol):
+    """Opinion on leaders side by side, by a model, for close calls."""
+
+    def scores(self, finalists: Sequence[Candidate]) -> tuple[Score, ...]:
+        """One score of verifier `comparison` for each of a handful of leaders; see `Judge.scores`."""
+
+
 class ProbeWriter(Protocol):
     """Writes tests for the issue without proposing a patch."""
 
     def write(self) -> tuple[WrittenProbe, ...]:
         """Return what it wrote, validated or not; empty when the model fails or the budget is spent."""
-
-
-class Selector(Protocol):
-    """Chooses one candidate, or none. The order of candidates never matters."""
-
-    def select(self, task: Task, candidates: Sequence[Candidate]) -> Selection:
-        """Decide.
-
-        Raises:
-            SandboxError: the machine is at fault; nothing was decided.
-        """

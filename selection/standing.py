@@ -6,7 +6,7 @@ from statistics import fmean
 from pydantic import Field
 
 from sandbox.values import Value
-from selection.evidence import AGREEMENT, JUDGE, LEARNED, Evidence, Gate, Verdict
+from selection.evidence import AGREEMENT, BEHAVIOUR, COMPARISON, JUDGE, LEARNED, Evidence, Gate, Verdict
 from selection.votes import copies, votes
 from selection.weights import ProbeWeight, Table, fold, own_clusters, weigh
 
@@ -21,6 +21,8 @@ class Standing(Value):
     gate: Verdict = Verdict.UNKNOWN
     regressions: int | None = None
     """Confirmed; None: the suite was not compared."""
+    repairs: int = Field(default=0, ge=0)
+    """Targets that were seen to pass with it."""
     support: float | None = None
     """Share of the probes' weight that it is known to pass, in [0, 1]; None when no probe has weight."""
     support_at_best: float | None = None
@@ -35,13 +37,19 @@ class Standing(Value):
     """Candidates in the cluster."""
     judge: float | None = None
     learned: float | None = None
+    compared: float | None = None
+    """Share of the comparisons with other leaders that it won, ties half; None: it was not compared."""
     agreement: float | None = None
+    behaviour: float | None = None
     size: int = Field(ge=0)
     """Changed tokens."""
     length: int = Field(ge=0)
     """Characters of the leader's diff."""
     position: int = Field(ge=0)
     """Of the member that came first."""
+    behind: int = Field(default=0, ge=0)
+    """Changes of its own trajectory that the trajectory ranks before it and that the gate did not reject: 0 for the one that it stands
+    for. Of several trajectories that came to it, the least."""
 
 
 class Assessment(Value):
@@ -62,6 +70,7 @@ def assess(evidence: Evidence) -> Assessment:
     count, repeated, supports = votes(evidence), copies(evidence), _supports(evidence, table, weights)
     scores = {(score.verifier, score.candidate_id): score.value for score in evidence.scores if score.value is not None}
     entries = {entry.candidate_id: entry for entry in evidence.entries}
+    later = behind(evidence)
     standings = {}
     for cluster in sorted(evidence.clusters, key=lambda c: c.leader):
         leader = cluster.leader
@@ -70,6 +79,7 @@ def assess(evidence: Evidence) -> Assessment:
         standings[leader] = Standing(
             leader=leader,
             gate=gate.verdict,
+            repairs=gate.repairs,
             regressions=None if gate.regressions is None else len(gate.regressions),
             support=low,
             support_at_best=high,
@@ -79,12 +89,32 @@ def assess(evidence: Evidence) -> Assessment:
             copies=repeated[leader],
             judge=scores.get((JUDGE, leader)),
             learned=scores.get((LEARNED, leader)),
+            compared=scores.get((COMPARISON, leader)),
             agreement=scores.get((AGREEMENT, leader)),
+            behaviour=scores.get((BEHAVIOUR, leader)),
             size=cluster.size,
             length=entries[leader].length,
             position=min(entries[member].position for member in cluster.members),
+            behind=later[leader],
         )
     return Assessment(evidence=evidence, weights=weights, table=table, standings=standings)
+
+
+def behind(evidence: Evidence) -> Mapping[str, int]:
+    """By leader: how many changes its own trajectory puts before it; see `Standing.behind`."""
+    place = {member: cluster.leader for cluster in evidence.clusters for member in cluster.members}
+    fell = {gate.leader for gate in evidence.gates if gate.verdict is Verdict.FAIL}
+    found: dict[str, int] = {}
+    ranked: dict[str, list[str]] = {}
+    for entry in sorted(evidence.entries, key=lambda entry: (entry.order, entry.candidate_id)):
+        leader = place.get(entry.candidate_id)
+        before = ranked.setdefault(entry.trajectory_id, [])
+        if leader is None or leader in before:
+            continue
+        found[leader] = min(found.get(leader, len(before)), len(before))
+        if leader not in fell:
+            before.append(leader)
+    return found
 
 
 def believed(standing: Standing) -> float | None:

@@ -24,6 +24,15 @@ class Origin(StrEnum):
     """Given from outside."""
 
 
+class Verdict(StrEnum):
+    """What one check said of one tree."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    """Timed out, crashed, not run: nothing is known."""
+
+
 class Score(Value):
     """One verifier's word on one candidate."""
 

@@ -136,6 +136,16 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
     workers: Annotated[
         int | None, typer.Option("-w", help="Sandboxes at once; 0: one per core.", rich_help_panel=_HOW)
     ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Rule that chooses; see `winnow select bench`.", rich_help_panel=_HOW)
+    ] = None,
+    price_of_wrong: Annotated[
+        float | None,
+        typer.Option(
+            help="What a wrong patch costs, in units of a right one's worth: below p = c/(1+c) nothing is delivered.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
     apply: Annotated[
         bool | None, typer.Option("--apply", help="Apply the patch to the work tree.", rich_help_panel=_RESULT)
     ] = None,
@@ -207,7 +217,12 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         "image": {"name": image, "base": base_image, "setup": setup, "python": python},
         "suite": {"command": test_command, "paths": tests, "timeout_s": suite_timeout},
         "repair": {"max_candidates": max_candidates},
-        "selection": {"judge": judge, "judge_model": judge_model},
+        "selection": {
+            "policy": policy,
+            "price_of_wrong": price_of_wrong,
+            "judge": judge,
+            "judge_model": judge_model,
+        },
     }
 
     def work(report: Callable[..., None]) -> Any:

@@ -6,6 +6,7 @@ As in `winnow.cli`, commands import what they need when they run.
 import typer
 
 from winnow.cli_eval_run import RunByDefault, register
+from winnow.cli_grade import grade
 from winnow.cli_images import app as images_app
 
 app = typer.Typer(
@@ -15,3 +16,4 @@ app = typer.Typer(
 )
 register(app)
 app.add_typer(images_app, name="images")
+app.command()(grade)

@@ -3,20 +3,186 @@
 As in `winnow.cli`, commands import what they need when they run.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from winnow.errors import SettingsError
 from winnow.output import errors, print_json
 
+_DEFAULT = "run"
+
+
+class _WithDefault(TyperGroup):
+    """A group whose name alone is a command: what names no other one belongs to it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See `click.Group.parse_args`."""
+        if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
-    no_args_is_help=True, help="Choose between patches that are there already, and see how well policies do."
+    cls=_WithDefault,
+    no_args_is_help=True,
+    help="Choose between patches that are there already: `winnow select --repo R --issue I CANDIDATES`, as `winnow select run --help` "
+    "says; and see how well policies do.",
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
+
+_WHAT = "What to choose between"
+_WHERE = "Where it runs"
+_RESULT = "What happens with the result"
+
+
+@app.command(_DEFAULT)
+def run(  # noqa: PLR0917 - Typer reads options from parameters
+    candidates: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders of diffs (a sub-folder, or what stands before -- in a name, is the system), diffs, stored pools, published "
+            "patches, or predictions with instance_id and model_patch; .gz is read too."
+        ),
+    ],
+    repo: Annotated[
+        Path, typer.Option("--repo", "-C", help="A folder of the repository.", rich_help_panel=_WHAT)
+    ] = Path(),
+    issue: Annotated[
+        str | None,
+        typer.Option(
+            "--issue",
+            "-i",
+            help='FILE, "text", - (stdin), https://…/issues/N, owner/repo#N or #N. [default: what stored pools hold]',
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Commit that the patches are for. [default: what is on disk]", rich_help_panel=_WHAT),
+    ] = None,
+    task: Annotated[str, typer.Option(help="Which task, where a file holds several.", rich_help_panel=_WHAT)] = "",
+    probe: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A test from outside: test_*.py, or a script that ends with 2 while the issue is there and 0 when it is gone. "
+            "Repeatable.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    no_execution: Annotated[
+        bool, typer.Option("--no-execution", help="Run nothing: compare texts alone.", rich_help_panel=_WHAT)
+    ] = False,
+    policy: Annotated[
+        str | None, typer.Option(help="Rule that chooses. [default: default]", rich_help_panel=_WHAT)
+    ] = None,
+    price_of_wrong: Annotated[
+        float | None,
+        typer.Option(
+            help="What a wrong patch costs, in units of a right one's worth: below p = c/(1+c) nothing is delivered.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    suite_seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="CPU time on base of the tests that are run with every change; of a longer suite the nearest ones.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("-w", help="Sandboxes at once; 0: one per core.", rich_help_panel=_WHERE)
+    ] = None,
+    sandbox: Annotated[
+        str | None,
+        typer.Option(help="auto, docker, bubblewrap, unshare or host (no isolation).", rich_help_panel=_WHERE),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Docker image with the dependencies, used as it is.", rich_help_panel=_WHERE)
+    ] = None,
+    base_image: Annotated[
+        str | None, typer.Option(help="Docker image that environments are built on.", rich_help_panel=_WHERE)
+    ] = None,
+    setup: Annotated[
+        list[str] | None, typer.Option(help="Command that installs the project. Repeatable.", rich_help_panel=_WHERE)
+    ] = None,
+    python: Annotated[
+        str | None, typer.Option(help="Interpreter: a path, or a version such as 3.11.", rich_help_panel=_WHERE)
+    ] = None,
+    test_command: Annotated[
+        str | None,
+        typer.Option(
+            help="How the tests are run. {tests} stands for files or ids, {modules} for their dotted names.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
+    tests: Annotated[
+        list[str] | None,
+        typer.Option(help="File or folder that the suite is limited to. Repeatable.", rich_help_panel=_WHERE),
+    ] = None,
+    memory_mb: Annotated[int | None, typer.Option(help="Memory of one sandbox, MiB.", rich_help_panel=_WHERE)] = None,
+    disk_mb: Annotated[int | None, typer.Option(help="Disk of one sandbox, MiB.", rich_help_panel=_WHERE)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the log, the page and the picture.", rich_help_panel=_RESULT)
+    ] = None,
+    patch_out: Annotated[
+        Path | None, typer.Option("--patch-out", "-o", help="Write the patch to a file.", rich_help_panel=_RESULT)
+    ] = None,
+    evidence_out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the pool with all evidence to a file, for `winnow select bench`.", rich_help_panel=_RESULT
+        ),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A settings file.")] = None,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More progress.")] = False,
+) -> None:
+    """Choose one of several patches, or none: tests and probes run on every distinct change, then a policy decides.
+
+    No model and no key is needed, and nobody has to know which patch is right. The repository is only read.
+    """
+    from envs.repository import find_repository
+    from winnow.progress import Progress
+    from winnow.select_values import Asked
+    from winnow.selecting import choose_between
+    from winnow.settings import load
+    from winnow.show import show_selection
+
+    flags: dict[str, dict[str, Any]] = {
+        "selection": {"policy": policy, "price_of_wrong": price_of_wrong, "suite_seconds": suite_seconds},
+        "run": {"workers": workers},
+        "sandbox": {"kind": sandbox, "memory_mb": memory_mb, "disk_mb": disk_mb},
+        "image": {"name": image, "base": base_image, "setup": setup, "python": python},
+        "suite": {"command": test_command, "paths": tests},
+    }
+    with errors(as_json):
+        asked = Asked(
+            candidates=tuple(candidates),
+            issue=issue,
+            task=task,
+            commit=base,
+            probes=tuple(probe or ()),
+            execution=not no_execution,
+            out=out,
+            patch_out=patch_out,
+            evidence_out=evidence_out,
+        )
+        repository = find_repository(repo)
+        settings = load(_given(flags), repository=repository, config=config)
+        with Progress(Console(stderr=True), quiet=quiet or (as_json and not verbose), verbose=verbose) as progress:
+            result = choose_between(asked, settings, repository, progress)
+        if as_json:
+            print_json(result.model_dump(mode="json"))
+        else:
+            show_selection(Console(), result)
+    raise typer.Exit(result.exit_code)
 
 
 @app.command()
@@ -122,6 +288,11 @@ def explain(
             console = Console()
             for line in (explanation.selection.reason, *map(str, written)):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _given(flags: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Only what was said: a flag that was not given must not hide a file's value."""
+    return {section: {k: v for k, v in values.items() if v is not None} for section, values in flags.items()}
 
 
 def _policies(given: str | None) -> tuple[str, ...]:

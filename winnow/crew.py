@@ -2,8 +2,9 @@
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 
 from agent.context.reading import Reading, read_files
 from agent.context.values import Context
@@ -20,21 +21,26 @@ from agent.trajectory.proposer import AgentProposer
 from agent.trajectory.values import LoopLimits
 from agent.values import Brief, Candidate
 from envs.patches import BaseTree
+from envs.workspace import Workspace
 from selection.distinguish.separator import TrajectorySeparator
 from selection.distinguish.trials import RunProbe, Trials
+from selection.judge.compare import ModelComparer, NoComparer
 from selection.judge.deeds import deeds
 from selection.judge.judge import SIZE, ModelJudge, NoJudge
 from selection.policies import NoSeparator, Separator
-from selection.port import Judge
+from selection.port import Comparer, Judge, ProbeWriter
 from winnow.errors import SettingsError
-from winnow.plan import who_proposes
+from winnow.plan import plan_writers, who_proposes
 from winnow.purse import OWN, SELECTION, Purse
 from winnow.settings import Settings
 from winnow.store import RunDir, read_lines
+from winnow.writers import AgentWriters, NoWriter
 
 _PLAIN_NAME = re.compile(r"\w[\w.-]*")
 _SHORT = 8_192
 """Output tokens of one opinion, reasoning included."""
+_WRITERS_TURNS = 30
+"""Turns of one writer of tests, at most."""
 _BYTES_PER_TOKEN = 2
 """What a prompt that is bounded in bytes may take of a conversation's tokens, on the safe side."""
 
@@ -45,6 +51,7 @@ class Crew:
     def __init__(self, settings: Settings, run: RunDir, endpoints: Mapping[str, Endpoint], *, elapsed_s: float) -> None:
         """Read what the run has spent so far; `elapsed_s` are the seconds that earlier processes took."""
         self._settings = settings
+        self._run = run
         self._endpoints = endpoints
         self._purse = Purse(settings, run, endpoints, elapsed_s=elapsed_s)
         self._proposers: dict[str, Proposer] = {
@@ -108,8 +115,25 @@ class Crew:
                 samples=chosen.judge,
                 views=chosen.judge_views,
                 sampling=_judging(self._settings),
-                size=min(SIZE, _BYTES_PER_TOKEN * self._settings.model.context_tokens),
+                size=self._prompt_size,
             )
+
+    @contextmanager
+    def comparer(self, brief: Brief, base: BaseTree) -> Iterator[Comparer]:
+        """Open the comparer of leaders; one that says nothing where it is switched off or there is no model. Arguments as above.
+
+        `settings.selection.compare` says how many leaders are worth comparing (`selection.policies.default.close_call`).
+        """
+        if not self._endpoints or self._settings.selection.compare < 2:
+            yield NoComparer()
+            return
+        with self._purse.calls(selector(self._settings), f"{SELECTION}/compare") as model:
+            yield ModelComparer(model, _issue(brief), base, sampling=_judging(self._settings), size=self._prompt_size)
+
+    @property
+    def _prompt_size(self) -> int:
+        """Bytes of a prompt that is made at once."""
+        return min(SIZE, _BYTES_PER_TOKEN * self._settings.model.context_tokens)
 
     @contextmanager
     def separator(
@@ -140,6 +164,37 @@ class Crew:
                 tests=chosen.distinguish,
                 context_tokens=self._settings.model.context_tokens,
             )
+
+    def writer(
+        self,
+        brief: Brief,
+        context: Context | None,
+        open_workspace: Callable[[], AbstractContextManager[Workspace]],
+        report: Callable[[str, Mapping[str, Any]], None],
+    ) -> ProbeWriter:
+        """Return the agents that write tests; nobody where none is asked for or there is no model.
+
+        Args:
+            brief: what the tests are for.
+            context: what is known of the repository, as for trajectories; None: nothing.
+            open_workspace: opens a fresh sandbox with the base commit in it.
+            report: told what is going on.
+        """
+        settings, name = self._settings, selector(self._settings)
+        if not self._endpoints or not settings.selection.writers:
+            return NoWriter()
+        limits = _loop_limits(settings)
+        limits = limits.model_copy(update={"turns": min(limits.turns, _WRITERS_TURNS)})
+        return AgentWriters(
+            AgentProposer(self._purse.model, limits=limits, sampling=_sampling(settings)),
+            self._purse,
+            self._run,
+            brief,
+            context,
+            assignments=plan_writers(settings, name),
+            open_workspace=open_workspace,
+            report=report,
+        )
 
     def _deeds(self, candidate: Candidate) -> str:
         """What a candidate's trajectory did, where it was one of this run."""

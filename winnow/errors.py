@@ -13,6 +13,7 @@
 | 24 | the patch was found but could not be delivered; it is kept in the run |
 | 25 | a file of candidates, pools, labels or a selection's log cannot be used |
 | 26 | a dataset or a file of predictions cannot be used |
+| 27 | machines failed for some patches, which have no grade; the same command grades those |
 | 30 | no sandbox of the wanted kind can be had |
 | 31 | the image does not exist |
 | 32 | the machine was lost half-way; the run can be resumed |
@@ -87,6 +88,7 @@ class Exit(IntEnum):
     DELIVERY = 24
     POOL = 25
     DATASET = 26
+    UNGRADED = 27
     NO_SANDBOX = 30
     NO_IMAGE = 31
     SANDBOX_LOST = 32

@@ -57,7 +57,7 @@ def _trajectory(state: SeatState, runtime: Runtime[RunContext]) -> RunState:
 
 
 def _select(state: RunState, runtime: Runtime[RunContext]) -> RunState:
-    return {"settled": steps.select(runtime.context, state["round"]).settled}
+    return {"settled": steps.select(runtime.context, state["round"]).selection.settled}
 
 
 def _after_select(state: RunState, runtime: Runtime[RunContext]) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from agent.values import Brief, Candidate, Trajectory
 from envs.patches import paths
 from envs.suite import BAD, compare
-from envs.values import Outcome, SuiteReport
+from envs.values import Outcome, Patch, SuiteReport
 from sandbox.errors import WinnowError
 from selection.gate import GateResult
-from selection.values import Selection
+from selection.selector import Choice
+from selection.values import Selection, Verdict
 from winnow.errors import Exit
 from winnow.plan import who_proposes
 from winnow.prepare import prepare
@@ -17,7 +18,7 @@ from winnow.purse import beside_trajectories
 from winnow.result import Contest, FixResult, TestCounts
 from winnow.settings import Settings
 from winnow.state import RunContext
-from winnow.steps import load_recorded, load_trajectories
+from winnow.steps import CHOICE, load_trajectories
 from winnow.store import Status
 
 _MANY_RIVALS = 5
@@ -33,16 +34,16 @@ _FLAGS = {
 def conclude(context: RunContext, status: Status) -> FixResult:
     """Assemble the result of a run whose graph came to its end."""
     brief = prepare(context)
-    selection = context.run.load("selection.json", Selection)
-    if selection is None:
+    choice = context.run.load(CHOICE, Choice)
+    if choice is None:
         raise WinnowError(
             f"run {context.run.id} ended without a selection", hint="This is a defect of Winnow; please report it."
         )
     trajectories = load_trajectories(context)
-    gate = load_recorded(context)
+    selection = choice.selection
     own = beside_trajectories(context.run)
     usage = sum((t.usage for t in trajectories), own).model_copy(update={"cpu_seconds": status.cpu_seconds})
-    contest = _contest(selection, trajectories, gate)
+    contest = _contest(choice, trajectories)
     chosen = next((c for t in trajectories for c in t.candidates if c.id == selection.chosen), None)
     result = FixResult(
         run_id=context.run.id,
@@ -57,13 +58,17 @@ def conclude(context: RunContext, status: Status) -> FixResult:
         before=counts(brief.base_report),
         targets=brief.targets,
     )
-    return _with_patch(result, chosen, gate[chosen.id], brief) if chosen else result
+    if chosen is None:
+        return result
+    gate = choice.gate_of(chosen.id) or GateResult(verdict=Verdict.UNKNOWN, reason="not run")
+    return _with_patch(result, chosen, choice.patches.get(chosen.id, chosen.patch), gate, brief)
 
 
-def _with_patch(result: FixResult, chosen: Candidate, gate: GateResult, brief: Brief) -> FixResult:
+def _with_patch(result: FixResult, chosen: Candidate, patch: Patch, gate: GateResult, brief: Brief) -> FixResult:
     """The result once there is a patch."""
-    suite = gate.suite
     doubts = _doubts(result.contest.distinct, chosen.claims)
+    if not gate.passed:
+        doubts.append(f"the tests do not speak for it: {gate.reason}")
     if chosen.proposer == "repair" and 2 * len(gate.demands) < len(brief.targets):
         doubts.append(
             f"it repairs {len(gate.demands)} of {len(brief.targets)} failing tests: name those that belong to the bug with --failing-test"
@@ -74,13 +79,13 @@ def _with_patch(result: FixResult, chosen: Candidate, gate: GateResult, brief: B
             "status": "plausible",
             "exit_code": Exit.OK,
             "reason": result.contest.reason,
-            "patch": chosen.patch.diff,
-            "files": paths(chosen.patch),
+            "patch": patch.diff,
+            "files": paths(patch),
             "summary": chosen.summary,
             "probe": chosen.claims.get("probe", ""),
             "targets": gate.demands,
             "still_failing": _still_failing(brief.base_report, gate),
-            "after": counts(suite) if suite else None,
+            "after": counts(gate.suite) if gate.suite and gate.whole else None,
             "confidence": "low" if doubts else "plausible",
             "caution": "; ".join(doubts) or "it passes the visible tests; whether it is right is for a reader to say",
         }
@@ -125,18 +130,17 @@ def _why_none(settings: Settings, brief: Brief, selection: Selection, trajectori
     return reason
 
 
-def _contest(selection: Selection, trajectories: Sequence[Trajectory], gate: dict[str, GateResult]) -> Contest:
+def _contest(choice: Choice, trajectories: Sequence[Trajectory]) -> Contest:
     """The choice in numbers."""
-    leaders = {cluster.leader for cluster in selection.clusters}
-    ran = [result for leader, result in gate.items() if leader in leaders]
+    verdicts = [result.verdict for result in choice.gates.values()]
     return Contest(
         trajectories=len(trajectories),
         tried=int(sum(t.stats.get("tried", 0) for t in trajectories)),
         candidates=sum(len(t.candidates) for t in trajectories),
-        distinct=len(selection.clusters),
-        got_through=sum(result.passed for result in ran),
-        fell=sum(not result.passed for result in ran),
-        reason=selection.reason,
+        distinct=len(choice.selection.clusters),
+        got_through=verdicts.count(Verdict.PASS),
+        fell=verdicts.count(Verdict.FAIL),
+        reason=choice.selection.reason,
     )
 
 

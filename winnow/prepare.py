@@ -16,7 +16,7 @@ from envs.workspace import Workspace, open_workspace
 from sandbox.errors import ImageUnavailable
 from sandbox.values import SandboxSpec
 from winnow.settings import Settings, caller
-from winnow.state import RunContext
+from winnow.state import Site
 
 BRIEF = "brief.json"
 _ENVIRONMENTAL = re.compile(
@@ -32,7 +32,7 @@ def limits(settings: Settings) -> SandboxSpec:
     return SandboxSpec(cpus=box.cpus, memory_mb=box.memory_mb, disk_mb=box.disk_mb, pids=box.pids)
 
 
-def prepare(context: RunContext) -> Brief:
+def prepare(context: Site) -> Brief:
     """Return the brief, from the run store where an earlier process left it.
 
     Raises:
@@ -73,7 +73,47 @@ def prepare(context: RunContext) -> Brief:
     return brief
 
 
-def _image(context: RunContext, snapshot: Snapshot) -> Image:
+def lay_ground(context: Site, *, commit: str | None = None) -> tuple[Brief, str]:
+    """As `prepare`, but nothing is run on base, and nothing is kept.
+
+    Args:
+        context: where to prepare.
+        commit: the base; None: what is on disk.
+
+    Returns:
+        The brief, without a report and targets; and why the repository's tests cannot be run, empty where they can.
+
+    Raises:
+        TaskError: the repository or its environment cannot be used.
+        SandboxError: the machine is at fault.
+    """
+    settings, report = context.settings, context.report
+    report("phase", {"name": "snapshot"})
+    snapshot = take_snapshot(Path(context.request.repository), context.run.path, commit=commit)
+    report("phase", {"name": "environment"})
+    image = _image(context, snapshot)
+    report("environment", {"note": image.note})
+    nothing = Suite(kind="command", argv=("true",))
+    why = ""
+    with open_workspace(context.machines, image, snapshot, limits=limits(settings), run_id=context.run.id) as workspace:
+        try:
+            suite = find_suite(workspace, image, command=settings.suite.command, failing=(), paths=settings.suite.paths)
+        except SuiteUnusable as unusable:
+            suite, why = nothing, str(unusable)
+            report("note", {"text": f"The tests are not run: {unusable}"})
+    brief = Brief(
+        task=context.request.task,
+        snapshot=snapshot,
+        sandbox=context.machines.kind,
+        image=image,
+        suite=suite.model_copy(update={"timeout_s": settings.suite.timeout_s}),
+        base_report=SuiteReport(status="nothing_collected"),
+        targets=(),
+    )
+    return brief, why
+
+
+def _image(context: Site, snapshot: Snapshot) -> Image:
     """The project's environment; on other machines when those that Winnow chose by itself have no image to build on."""
     settings, around = context.settings, caller()
 
@@ -106,7 +146,7 @@ def _image(context: RunContext, snapshot: Snapshot) -> Image:
         return made()
 
 
-def _snapshot(context: RunContext) -> Snapshot:
+def _snapshot(context: Site) -> Snapshot:
     """The base, taken once: a later change in the user's checkout does not move it."""
     known = context.run.load("snapshot.json", Snapshot)
     if known is not None and Path(known.archive).exists():

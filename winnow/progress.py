@@ -22,7 +22,11 @@ _PHASES = {
     "context": "looking through the repository",
     "hypotheses": "asking for explanations",
     "selection": "choosing",
+    "probes": "putting probes to the changes",
+    "judge": "asking for an opinion",
 }
+
+_GATES = {"pass": "through the gate", "fail": "fell at the gate", "unknown": "open at the gate"}
 
 _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run": lambda d: f"run {d['id']} in a {d['sandbox']} sandbox",
@@ -32,7 +36,7 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "base": lambda d: f"tests on base: {d['passed']} pass, {d['failed']} fail; {d['targets']} to repair",
     "check": lambda d: f"{d['seat']}: check {d['iteration']}: {_checked(d)}",
     "plausible": lambda d: f"{d['seat']}: {d['summary']}: passes the tests that were tried",
-    "gate": lambda d: f"{'through the gate' if d['passed'] else 'fell at the gate'}: {d['candidate']}: {d['reason']}",
+    "gate": lambda d: f"{_GATES[d['verdict']]}: {d['candidate']}: {d['reason']}",
 }
 
 

@@ -21,6 +21,8 @@ OWN = "run"
 """Share of the calls that belong to no trajectory; their journal lies in the run's folder."""
 SELECTION = "selection"
 """Folder of the journals of the selection's shares, one for each kind of call or conversation."""
+WRITER = f"{SELECTION}/writer-"
+"""How the shares of agents that write tests begin."""
 _EVENTS = "events.jsonl"
 
 
@@ -43,6 +45,7 @@ class Purse:
         self._work = Budget(
             _work_limits(settings), parent=self._budget, elapsed_s=elapsed_s, label="trajectories' part of the budget"
         )
+        self._writing = Budget(_writers_limits(settings), parent=self._budget, label="test writers' part of the budget")
         self._lock = threading.Lock()
         # All of them before the first call: what was spent must count before anything is spent.
         self._shares = {share: self._share(share) for share in self._journals()}
@@ -95,6 +98,8 @@ class Purse:
 
     def _share(self, share: str) -> Budget:
         parent = self._budget if share.startswith(f"{SELECTION}/") else self._work
+        if share.startswith(WRITER):
+            parent = self._writing
         return Budget(parent=parent, past=usage_of(read_lines(self.path(share))))
 
     def _journals(self) -> Iterator[str]:
@@ -129,4 +134,16 @@ def _work_limits(settings: Settings) -> BudgetLimits:
 
     return BudgetLimits(
         usd=part(limits.usd), tokens=whole(limits.tokens), calls=whole(limits.calls), seconds=part(limits.seconds)
+    )
+
+
+def _writers_limits(settings: Settings) -> BudgetLimits:
+    """What agents that write tests may spend: half of the selection's part, so that they do not starve whoever judges."""
+    limits, part = settings.budget, settings.selection.budget_share / 2
+    if not part:
+        return BudgetLimits()
+    return BudgetLimits(
+        usd=None if limits.usd is None else limits.usd * part,
+        tokens=None if limits.tokens is None else int(limits.tokens * part),
+        calls=None if limits.calls is None else int(limits.calls * part),
     )

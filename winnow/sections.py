@@ -166,8 +166,20 @@ class Agent(_Section):
 
 
 class Selection(_Section):
-    """How the right one of several candidates is found. What a model does for it happens only where one is named."""
+    """How one of several changes is chosen. What a model does for it happens only where one is named."""
 
+    policy: str = "default"
+    """`default`, `fusion`, `codemonkeys`, `agentless`, `r2egym`, `majority`, `shortest`, `first` or `random`."""
+    price_of_wrong: float = Field(default=0.0, ge=0)
+    """What delivering a wrong patch costs, in units of the worth of a right one: nothing is delivered that is right with a chance below
+    price / (1 + price). 0: always the best that is plausible."""
+    suite_seconds: float = Field(default=60.0, gt=0)
+    """CPU time on base of the tests that are run with every change: the whole suite where it takes no more, else the tests nearest to
+    the changes."""
+    probe_seconds: float = Field(default=60.0, gt=0)
+    """For one generated test, or one piece of the issue's code."""
+    max_changes: int = Field(default=32, ge=1)
+    """Distinct changes that are run at most."""
     judge: int = Field(default=4, ge=0, le=64)
     """Opinions of a model on each change that got through the gate; 0: none."""
     judge_views: tuple[Literal["patch", "trajectory"], ...] = Field(default=("patch", "trajectory"), min_length=1)

@@ -1,15 +1,18 @@
 """Results as text for people."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from selection.files import PAGE
 from winnow.overview import Row
 from winnow.replay import ReplayResult
 from winnow.result import Contest, FixResult, TestCounts
+from winnow.select_values import SelectResult
 
 
 def show_result(console: Console, result: FixResult) -> None:
@@ -17,12 +20,45 @@ def show_result(console: Console, result: FixResult) -> None:
     if result.patch:
         title = "plausible patch" + (", low confidence" if result.confidence == "low" else "")
         console.print(Rule(title, align="left", style="dim"))
-        for line in result.patch.rstrip("\n").split("\n"):  # no frame and no wrapping: people copy it
-            console.print(Text(line, style=_colour(line)), soft_wrap=True)
-        console.print(Rule(style="dim"))
+        _print_patch(console, result.patch)
     else:
         console.print(Text("nothing plausible was found", style="bold"))
     console.print(_facts(result))
+
+
+def show_selection(console: Console, result: SelectResult) -> None:
+    """Print the chosen patch, or that there is none, and why."""
+    if result.chosen:
+        console.print(Rule(f"chosen: {result.chosen}", align="left", style="dim"))
+        _print_patch(console, result.patch)
+    else:
+        console.print(Text("nothing is chosen", style="bold"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+
+    def row(label: str, value: str) -> None:
+        table.add_row(label, Text(value))
+
+    if not result.chosen and result.ranking:
+        row("leading", ", ".join(result.ranking[:2]))
+    row("rivals", f"{result.candidates} candidates, {result.distinct} distinct")
+    if result.sandbox:
+        row("tests", f"{result.got_through} came through, {result.fell} fell; {result.probes} probes vote")
+    row("why", result.reason)
+    if result.probability is not None:
+        row("chance", f"about {result.probability:.0%}, by a rough reckoning")
+    where = f" in {result.sandbox} sandboxes" if result.sandbox else ""
+    row("spent", f"{result.seconds:.1f} s{where}, {result.ran} runs of tests")
+    for path in result.written:
+        row("written", path)
+    console.print(table)
+
+
+def _print_patch(console: Console, patch: str) -> None:
+    for line in patch.rstrip("\n").split("\n"):  # no frame and no wrapping: people copy it
+        console.print(Text(line, style=_colour(line)), soft_wrap=True)
+    console.print(Rule(style="dim"))
 
 
 def show_replay(console: Console, replayed: ReplayResult) -> None:
@@ -73,6 +109,9 @@ def _facts(result: FixResult) -> Table:
     for label, value in result.delivered.items():
         row(label, value)
     row("kept in", result.run_dir)
+    page = Path(result.run_dir) / PAGE
+    if page.exists():
+        row("explained in", str(page))
     return table
 
 

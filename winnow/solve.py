@@ -131,7 +131,7 @@ def provider_of(settings: Settings, kind: str, without: Collection[str] = ()) ->
     )
 
 
-def _instead(settings: Settings, machines: Machines) -> Callable[[], SandboxProvider] | None:
+def instead(settings: Settings, machines: Machines) -> Callable[[], SandboxProvider] | None:
     """What to take when Docker was not named and has no image to build on."""
     if settings.sandbox.kind != "auto" or machines.kind != "docker" or settings.image.name or settings.image.base:
         return None
@@ -174,7 +174,7 @@ def _solve(
     stop = threading.Event()
     try:
         with (
-            _stoppable(machines, stop),
+            stoppable(machines, stop),
             open_crew(settings, run, elapsed_s=before.seconds, stop=stop, replay=replay) as crew,
             Ahead() as ahead,
             open_graph(run.path / "checkpoint.sqlite") as graph,
@@ -186,7 +186,7 @@ def _solve(
                 machines=machines,
                 crew=crew,
                 report=report,
-                instead=_instead(settings, machines),
+                instead=instead(settings, machines),
                 workers=workers(settings),
                 ahead=ahead,
             )
@@ -215,7 +215,7 @@ def workers(settings: Settings) -> int:
 
 
 @contextmanager
-def _stoppable(machines: Machines, asked: threading.Event) -> Iterator[None]:
+def stoppable(machines: Machines, asked: threading.Event) -> Iterator[None]:
     """The first SIGINT or SIGTERM ends the machines, so that every step returns; the second one is the system's own.
 
     Machines are stopped in a thread: the handler may interrupt the very code that holds their lock.

@@ -37,18 +37,24 @@ class SeatState(TypedDict):
     round: int
 
 
-@dataclass(frozen=True)
-class RunContext:
-    """Handles of one process that works on a run."""
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Handles of one process that prepares a repository."""
 
     run: RunDir
     request: Request
     settings: Settings
     machines: Machines
-    crew: Crew
     report: Report
     instead: Callable[[], SandboxProvider] | None = None
     """Machines to take when there is no image for those that were chosen; None: that is an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext(Site):
+    """Handles of one process that works on a run."""
+
+    crew: Crew
     workers: int = 1
     """Trajectories at once."""
     ahead: Ahead = field(default_factory=Ahead)

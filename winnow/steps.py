@@ -1,6 +1,5 @@
 """What the steps of the run graph do. Each can be repeated: what an earlier process finished is read from the run store."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,19 +14,23 @@ from agent.values import Brief, Candidate, ExitReason, Trajectory
 from envs.patches import BaseTree, paths
 from envs.workspace import Workspace, open_workspace
 from sandbox.errors import SandboxLost
-from selection.first import FirstSelector
-from selection.gate import GateResult
-from selection.values import Selection
-from winnow.bench import FreshBench
+from selection.choose import SelectionLog
+from selection.explain import explain
+from selection.files import LOG, write_explanation
+from selection.port import WrittenProbe
+from selection.selector import Choice
+from selection.values import Origin
+from winnow.chooser import make_execution, make_selector
 from winnow.errors import Interrupted
 from winnow.plan import RoundPlan, plan_round, who_proposes
 from winnow.prepare import limits, prepare
 from winnow.state import RunContext, SeatState
-from winnow.store import read_lines
 
-__all__ = ["load_recorded", "load_trajectories", "localize", "plan", "prepare", "select", "walk"]
+__all__ = ["CHOICE", "load_trajectories", "localize", "plan", "prepare", "select", "walk"]
 
+CHOICE = "choice.json"
 _CONTEXT = "context.json"
+_EVIDENCE = "evidence.jsonl"
 _PARENT_CHARS = 20_000
 """A longer change is no example to learn from."""
 
@@ -76,19 +79,18 @@ def plan(context: RunContext, number: int) -> RoundPlan:
 
 def _learned(context: RunContext) -> dict[str, Any]:
     """What the rounds so far have found: a line for each distinct change, and the leaders with what execution said of them."""
-    selection = context.run.load("selection.json", Selection)
-    if selection is None:
+    choice = context.run.load(CHOICE, Choice)
+    if choice is None:
         return {}
     candidates = {candidate.id: candidate for t in load_trajectories(context) for candidate in t.candidates}
-    recorded = load_recorded(context)
-    leaders = [candidates[leader] for leader in selection.ranking if leader in candidates]
+    leaders = [candidates[leader] for leader in choice.selection.ranking if leader in candidates]
     return {
         "earlier": [candidate.summary or ", ".join(paths(candidate.patch)) for candidate in leaders],
         "parents": [
             Parent(
                 candidate_id=leader.id,
                 diff=leader.patch.diff,
-                evidence=recorded[leader.id].reason if leader.id in recorded else "not run",
+                evidence=choice.gates[leader.id].reason if leader.id in choice.gates else "not run",
             )
             for leader in leaders
             if len(leader.patch.diff) <= _PARENT_CHARS
@@ -152,8 +154,8 @@ def load_trajectories(context: RunContext) -> list[Trajectory]:
     return [trajectory for trajectory in found if trajectory is not None]
 
 
-def select(context: RunContext, round_number: int) -> Selection:
-    """Choose between all candidates of all rounds so far.
+def select(context: RunContext, round_number: int) -> Choice:
+    """Choose between all candidates of all rounds so far, and write down why.
 
     Walks first what the store does not hold: trajectories whose machines were all lost when this step last ran.
 
@@ -168,18 +170,31 @@ def select(context: RunContext, round_number: int) -> Selection:
     if not candidates and trajectories:
         _refuse_emptiness(context, trajectories)
     context.report("phase", {"name": "selection", "candidates": len(candidates)})
+    written = [
+        WrittenProbe(id=f"{t.id}:{probe.path}", probe=probe, origin=Origin.TRAJECTORY, author=t.id)
+        for t in trajectories
+        for probe in t.probes
+    ]
+    execution = make_execution(
+        context.settings,
+        context.machines,
+        brief,
+        run_id=context.run.id,
+        ledger=context.run.path / _EVIDENCE,
+        known=True,
+    )
     with BaseTree(brief.snapshot, folder=context.run.scratch) as base:
-        selector = FirstSelector(
-            base,
-            FreshBench(context.machines, brief, limits=limits(context.settings), run_id=context.run.id),
-            base_report=brief.base_report,
-            targets=brief.targets,
-            record=lambda leader, result: _record(context, leader, result),
-            known=load_recorded(context),
-        )
-        selection = selector.select(brief.task, candidates)
-    context.run.save("selection.json", selection)
-    return selection
+        selector = make_selector(context.settings, brief, base, execution, report=context.report, written=written)
+        choice, log = selector.select(candidates)
+    context.run.save(CHOICE, choice)
+    _explain(context, log)
+    return choice
+
+
+def _explain(context: RunContext, log: SelectionLog) -> None:
+    """Leave the log and the explanation in the run."""
+    context.run.save(LOG, log)
+    write_explanation(explain(log), context.run.path)
 
 
 def _refuse_emptiness(context: RunContext, trajectories: Sequence[Trajectory]) -> None:
@@ -209,16 +224,3 @@ def _refuse_emptiness(context: RunContext, trajectories: Sequence[Trajectory]) -
     for trajectory in trajectories:
         (context.run.trajectory(trajectory.id) / "trajectory.json").unlink(missing_ok=True)
     raise error
-
-
-def _record(context: RunContext, leader: str, result: GateResult) -> None:
-    """Keep one gate result."""
-    context.report("gate", {"candidate": leader, "passed": result.passed, "reason": result.reason})
-    with (context.run.path / "gate.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"leader": leader, "result": result.model_dump(mode="json")}) + "\n")
-
-
-def load_recorded(context: RunContext) -> dict[str, GateResult]:
-    """Gate results of this run so far."""
-    lines = read_lines(context.run.path / "gate.jsonl")
-    return {line["leader"]: GateResult.model_validate(line["result"]) for line in lines}

@@ -8,8 +8,11 @@ runs/ID/
   checkpoint.sqlite LangGraph's checkpoints of the run graph
   trajectories/ID/  events.jsonl (the journal), trajectory.json when ended
   selection/        journals of what models were asked to choose
-  gate.jsonl        results of the gate as they come
-  selection.json, patch.diff, result.json
+  evidence.jsonl    results of tests and probes on candidates, as they come
+  choice.json       what the selector came to, and the patches as they are delivered
+  selection-log.json, selection.md, selection.json, selection.svg
+                    what the choice rests on: to choose again from, and for people and programs to read
+  patch.diff, result.json
   apply.json        what is being done to the user's work tree; there only meanwhile, or after a kill
   timeline.jsonl    what happened when, for people and measurements
   scratch/          temporary files

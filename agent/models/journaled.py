@@ -24,6 +24,7 @@ from agent.values import Usage
 SPENT = "spent"
 """Kind of an event that says what calls cost whose answers are kept elsewhere."""
 
+_CHANGED = "The code, the prompts or a tool's output changed since."
 OnServed = Callable[[ChatRequest | None, Reply | None, Usage], None]
 """Told of each call that is not paid again: (request, reply, what it cost then). See `BudgetedModel.served`."""
 
@@ -154,12 +155,12 @@ class ReplayModel:
         digest = self._digests.of(request) if self._strict else None
         with self._lock:
             if self._next >= len(self._answers):
-                raise ScriptEnded(f"The journal holds {self._next} answers and was asked for one more.")
+                raise ScriptEnded(f"The journal holds no answer to call {self._next + 1}.", hint=_CHANGED)
             answer = self._answers[self._next]
             if digest is not None and digest != answer.request:
                 raise ScriptEnded(
                     f"Call {self._next + 1} asks something else than the journal's.",
-                    hint="The code, the prompts or a tool's output changed since. Replay leniently to go on nevertheless.",
+                    hint=f"{_CHANGED} Replay leniently to go on nevertheless.",
                 )
             self._next += 1
         if isinstance(answer.outcome, ModelError):

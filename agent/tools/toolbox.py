@@ -122,7 +122,9 @@ class Toolbox:
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name.lower(), self._tools, n=1, cutoff=0.5)
-        meant = _OTHER_NAMES.get(name.strip().lower()) or (near[0] if near else "")
+        parts = [part.strip().lower() for part in (name, *_SEPARATORS.split(name))]
+        other = [_OTHER_NAMES[part] for part in parts if part in _OTHER_NAMES]
+        meant = (other or near or [""])[0]
         guess = f" Did you mean `{meant}`?" if meant in self._tools else ""
         return f"There is no tool `{one_line(name, 60)}`.{guess} Tools: {', '.join(self._tools)}. Nothing was done."
 

@@ -49,6 +49,8 @@ class Effort:
     winding_down: bool = False
     """The model was told that this is its last turn."""
     probe: Probe | None = None
+    kept: list[Probe] = field(default_factory=list)
+    """Tests that are the work itself, in the strategy `probes`."""
     calls: tuple[ToolCall, ...] = ()
     """What the last reply asked for."""
     pending: ToolCall | None = None
@@ -65,6 +67,18 @@ class Effort:
     _probed: Probe | None = None
     _tree: Patch | None = None
     """What differs from the base, as long as nothing has run since."""
+
+    @property
+    def makes_changes(self) -> bool:
+        """Whether its work is a change to the repository, which `submit` ends; else it is tests, and `finish` ends it."""
+        return self.assignment.strategy != "probes"
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """The tests that it believes in."""
+        if not self.makes_changes:
+            return tuple(self.kept)
+        return (self.probe,) if self.probe else ()
 
     def end(self, reason: ExitReason, detail: str) -> None:
         """Say why the try ends."""

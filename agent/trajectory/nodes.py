@@ -21,7 +21,7 @@ from agent.trajectory.prompts import render
 from agent.trajectory.reports import describe_check, missing_evidence
 from agent.values import ExitReason
 
-SUBMIT = "submit"
+SUBMIT, FINISH = "submit", "finish"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _CALLS_LEFT = 2
 """Calls of the present size below which a try winds down: the next one is its last."""
@@ -41,7 +41,7 @@ def think(effort: Effort, *, turns: int) -> Reply | None:
     reason = _last_turn(effort, turns)
     if reason:
         effort.winding_down = True
-        effort.talk.user(render("last_turn", reason=reason))
+        effort.talk.user(render("last_turn" if effort.makes_changes else "last_turn_probes", reason=reason))
     if effort.talk.tokens > effort.limits.context_tokens:
         effort.talk.make_room()
     reply = _ask(effort)
@@ -80,7 +80,9 @@ def _ask(effort: Effort) -> Reply | None:
         effort.end(ExitReason.EXHAUSTED, f"the conversation outgrew the model: {full}")
     except BudgetExhausted as spent:
         effort.end(ExitReason.OUT_OF_BUDGET, str(spent))
-    except (ModelUnavailable, Refused, ScriptEnded) as failed:
+    except ScriptEnded as ended:
+        effort.end(ExitReason.MODEL_FAILED, f"{ended} {ended.hint}".strip())
+    except (ModelUnavailable, Refused) as failed:
         effort.end(ExitReason.MODEL_FAILED, str(failed))
     except ModelRejected as rejected:
         if not effort.turn:  # of an endpoint that has answered before, it is this conversation's own matter
@@ -119,7 +121,8 @@ def hear(effort: Effort, reply: Reply) -> bool:
     # Some endpoints reject every later request of a conversation in which a message is empty.
     effort.talk.assistant(reply.message.model_copy(update={"content": reply.message.content or "(nothing)"}))
     effort.silent += 1
-    effort.talk.user("\n\n".join(filter(None, (reply.note, render("no_call")))))
+    said = render("no_call", end=SUBMIT if effort.makes_changes else FINISH)
+    effort.talk.user("\n\n".join(filter(None, (reply.note, said))))
     return False
 
 

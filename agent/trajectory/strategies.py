@@ -3,6 +3,7 @@
 react    think <-> act until `submit`, which is checked (R2E-Gym's and mini-swe-agent's loop, with a gate)
 iterate  a probe first, then a cleared history, then edit and probe together with both sides of every check shown
          (CodeMonkeys' testing and editing machines in one)
+probes   write a test, see it on base, keep it, and again: no change is made (R2E-Gym's testing agent, with every test run on its own)
 single   locate, then one reply with all changes, again where an edit did not fit; nothing is run (Agentless' localise and sample)
 
 None is checkpointed: a try is made durable by its journal, and a checkpointed conversation costs quadratic disk.
@@ -23,6 +24,7 @@ from agent.trajectory.orient import system_text, task_text, variation_text
 from agent.trajectory.prompts import render
 from agent.trajectory.reports import describe_base, describe_probe
 from agent.trajectory.values import StrategyName
+from agent.values import ExitReason
 
 PROBE_TURNS = 12
 """Turns for showing the problem, in `iterate`; at most a third of all."""
@@ -241,6 +243,47 @@ def _single_act(effort: Effort) -> str:
     return "finish"
 
 
+# probes
+
+
+def _probes_orient(effort: Effort) -> str:
+    limits = effort.limits
+    _open(effort, "start_probes", system="system_probes", probes=str(limits.probes), turns=str(limits.turns))
+    return "think"
+
+
+def _probes_act(effort: Effort) -> str:
+    """Run what is written on base, and keep what shows the problem there; nothing is believed before."""
+    finished, told = False, list[str]()
+    for place, call in enumerate(effort.calls):
+        (said,) = nodes.act(effort, (call,))
+        finished = finished or "finished" in said
+        if "probe" in said and effort.probe is not None:
+            result = effort.checks.on_base(effort.probe)
+            told.append(effort.tape.say(f"probe-{effort.turn}-{place}", describe_base(result)))
+        if "kept" in said:
+            told.append(effort.tape.say(f"kept-{effort.turn}-{place}", _keep(effort)))
+    for text in told:
+        effort.talk.user(text)
+    if finished or len(effort.kept) >= effort.limits.probes:
+        effort.end(ExitReason.SUBMITTED, f"{len(effort.kept)} probes")
+        return END
+    return "finish" if effort.winding_down else "think"
+
+
+def _keep(effort: Effort) -> str:
+    """Keep the last probe if it is one, and say so."""
+    probe = effort.probe
+    if probe is None:
+        return "Not kept: there is no probe yet; write one with `write_probe`."
+    if probe in effort.kept:
+        return "Not kept: this very probe is kept already; write another."
+    if effort.checks.on_base(probe).verdict != "present":
+        return "Not kept: it has to show the problem on the base commit, each time it is run."
+    effort.kept.append(probe)
+    return f"Kept as probe {len(effort.kept)} of at most {effort.limits.probes}."
+
+
 _GRAPHS: dict[str, dict[str, Node]] = {
     "react": {"orient": _react_orient, "think": _react_think, "act": _react_act, "check": _check, "finish": _finish},
     "iterate": {
@@ -254,6 +297,7 @@ _GRAPHS: dict[str, dict[str, Node]] = {
         "check_change": _check_change,
         "finish": _finish,
     },
+    "probes": {"orient": _probes_orient, "think": _react_think, "act": _probes_act, "finish": lambda _effort: END},
     "single": {
         "orient": _single_orient,
         "locate": _locate,

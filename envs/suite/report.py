@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from envs.suite.lines import read_outcomes
 from envs.values import Outcome, SuiteReport
 from sandbox.values import ExecResult
 
@@ -60,6 +61,16 @@ def command_report(result: ExecResult) -> SuiteReport:
         return _report("unusable", result)
     outcome = Outcome.PASSED if result.exit_code == 0 else Outcome.FAILED
     return _report("ran", result).model_copy(update={"outcomes": {"command": outcome}})
+
+
+def printed_report(result: ExecResult) -> SuiteReport:
+    """Return the report of a command that prints what each test did; one that prints nothing of the kind is judged by its exit code."""
+    outcomes = read_outcomes(f"{result.out}\n{result.err}")
+    if not outcomes:
+        return command_report(result)
+    bad = any(outcome in {Outcome.FAILED, Outcome.ERROR} for outcome in outcomes.values())
+    status = "ran" if (result.exit_code == 0) != bad and (result.exit_code or 0) >= 0 else "crashed"
+    return _report("timed_out" if result.timed_out else status, result).model_copy(update={"outcomes": outcomes})
 
 
 def log_tail(result: ExecResult) -> str:

@@ -6,7 +6,6 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -83,6 +82,24 @@ class Builder:
             RepositoryUnusable: nobody has the repository or the commit.
             SandboxError, DiskFull: the engine or its disk.
         """
+        mark = self._locks / f"{self._asked(record)}.name"
+        if mark.exists() and self._images.exists(name := mark.read_text("utf-8")):
+            (self._locks / f"{name.rpartition(':')[2]}.lock").touch()
+            return name
+        name = self._built(record)
+        mark.write_text(name, "utf-8")
+        return name
+
+    def _asked(self, record: Record) -> str:
+        """Return the hash of all that leads to an image, so that one that is there is found without its repository."""
+        known = installation(record)
+        bases = choose_bases(self._bases, known.python if known else ())
+        found = [self._images.find(base.name) for base in bases]
+        wanted = record.model_dump(mode="json", exclude={"task": True, "image": True, "created": True})
+        description = known.model_dump(mode="json") if known else None
+        return hashed([FORMAT, wanted, description, bases, [image.id if image else "" for image in found]])
+
+    def _built(self, record: Record) -> str:
         with (
             checked_out(record, self._sources) as tree,
             tempfile.TemporaryDirectory(prefix="winnow-context-") as scratch,
@@ -133,19 +150,24 @@ class Builder:
     def _environment(self, base: str, record: Record, plan: dict[str, Any], tree: Checkout) -> str:
         """Return the image with the dependencies, made from the commit that speaks for the whole version."""
         commit = record.environment_commit
+        asked = hashed([FORMAT, base, record.repository, commit, {**plan, "env": {}}])
+        mark = self._locks / f"{asked}.name"
+        if commit and mark.exists() and self._images.exists(name := mark.read_text("utf-8")):
+            return name  # without a look at its tree
         if not commit or commit == tree.commit:
             return self._shared(base, plan, tree)
-        with ExitStack() as stack:
-            try:
-                other = stack.enter_context(checked_out(record, self._sources, commit=commit))
-            except RepositoryUnusable as missing:
-                # Forks and mirrors often lack the branches of releases; the base's own requirements are as good as the same.
-                self._log(f"{missing} The requirements of the base are taken.")
-                other = tree
-            return self._shared(base, plan, other)
+        try:
+            with checked_out(record, self._sources, commit=commit) as other:
+                name = self._shared(base, plan, other)
+                mark.write_text(name, "utf-8")
+                return name
+        except RepositoryUnusable:
+            self._log(f"{record.task.id}: {commit[:12]} cannot be had, so its base speaks for its version")
+            return self._shared(base, plan, tree, one_of_many=True)
 
-    def _shared(self, base: str, plan: dict[str, Any], tree: Checkout) -> str:
-        digest = environment_digest(plan, base, requirement_text(tree.folder, plan))
+    def _shared(self, base: str, plan: dict[str, Any], tree: Checkout, *, one_of_many: bool = False) -> str:
+        """Build from a tree; of one of many tasks only what decides the packages counts, so that they share what is built first."""
+        digest = environment_digest(plan, base, requirement_text(tree.folder, plan, whole=not one_of_many))
         name = f"{_ENVIRONMENTS}:{digest}"
         with locked(self._locks / f"{digest}.lock", self._log):
             with self._guard:

@@ -81,10 +81,14 @@ def of_recipe(tree: Tree, *, version: str | None, date: str) -> Installation:
     )
 
 
-def requirement_text(folder: Path, plan: dict[str, Any]) -> bytes:
-    """Return everything in the tree that decides what is installed for it."""
-    names = [*plan["requirement_files"], "setup.py", "setup.cfg", "pyproject.toml"]
-    names += [path.relative_to(folder).as_posix() for path in sorted(folder.glob("requirements*/*.txt"))]
+def requirement_text(folder: Path, plan: dict[str, Any], *, whole: bool = True) -> bytes:
+    """Return what decides in the tree what is installed for it; not `whole`: only the files that the plan names."""
+    names = [*plan["requirement_files"], *(("setup.py", "setup.cfg", "pyproject.toml") if whole else ())]
+    names += (
+        []
+        if not whole
+        else [path.relative_to(folder).as_posix() for path in sorted(folder.glob("requirements*/*.txt"))]
+    )
     found = ((folder / name) for name in names)
     return b"\0".join(path.read_bytes() for path in found if path.is_file())
 

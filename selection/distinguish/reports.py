@@ -1,6 +1,7 @@
 """What a test showed, in words for the model."""
 
 from collections.abc import Mapping
+from difflib import unified_diff
 
 from agent.probe import ProbeResult
 from selection.distinguish.trials import Trial
@@ -25,14 +26,29 @@ def describe_trial(trial: Trial, labels: Mapping[str, str], *, left: int) -> str
 
 
 def _describe(where: str, result: ProbeResult, shown: dict[str, str]) -> str:
-    """One run; `shown` remembers where an output stood first."""
+    """One run; `shown` remembers where an output stood first, so that only what differs is shown again."""
     ended = _VERDICTS.get(result.verdict, f"exit code {result.exit_code}, the script itself is broken")
     if not result.output.strip():
         return f"{where}: {ended}. It printed nothing."
-    first = shown.setdefault(result.output, where)
-    if first != where:
-        return f"{where}: {ended}. It printed the same as {first[0].lower()}{first[1:]}."
+    if result.output in shown:
+        return f"{where}: {ended}. It printed the same as {_small(shown[result.output])}."
+    changes = {other: _differences(output, result.output) for output, other in shown.items()}
+    shown[result.output] = where
+    other = min(changes, key=lambda name: len(changes[name]), default="")
+    if other and len(changes[other]) * 2 < len(result.output):
+        told = quote(changes[other], _OUTPUT)
+        return f"{where}: {ended}. It printed the same as {_small(other)}, but for these lines (`-` there, `+` here):\n{told}"
     return f"{where}: {ended}. It printed:\n{quote(result.output, _OUTPUT)}"
+
+
+def _differences(there: str, here: str) -> str:
+    """Lines that differ, each behind its sign; places are left out."""
+    lines = list(unified_diff(there.split("\n"), here.split("\n"), n=0, lineterm=""))[2:]
+    return "\n".join(line for line in lines if not line.startswith("@@"))
+
+
+def _small(where: str) -> str:
+    return f"{where[0].lower()}{where[1:]}"
 
 
 def _advice(trial: Trial) -> str:

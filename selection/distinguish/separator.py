@@ -18,6 +18,7 @@ from selection.distinguish.trials import Trial, Trials
 from selection.distinguish.walk import Outcome, Walk
 from selection.judge.exhibits import code_before, exhibit
 from selection.judge.quoting import quote
+from selection.judge.uses import find_uses
 from selection.port import WrittenProbe
 from selection.values import SeparatingTest, Separation
 
@@ -118,15 +119,20 @@ class TrajectorySeparator:
     def _sections(self, patches: Mapping[str, object]) -> list[str]:
         """Issue, code and changes in the order in which they are shown."""
         changes = [self._candidates[identifier].patch for identifier in patches]
-        size = _SIZE // (2 + len(changes))
+        laid_out = [exhibit(patch, self._base) for patch in changes]
+        names = sorted({name for shown in laid_out if shown for name in shown.names})
+        uses = find_uses(self._base, names)
+        size = _SIZE // (3 + len(changes))
         sections = [
             f"The issue:\n{quote(self._issue, size)}",
             f"The code that they change, as it is before:\n{quote(code_before(changes, self._base), size)}",
         ]
-        for label, patch in zip("ABCDEFGH", changes, strict=False):
-            laid_out = exhibit(patch, self._base)
-            assert laid_out is not None, "it applied just now"
-            sections.append(f"Change {label}:\n{quote(laid_out.change, size)}")
+        if uses:
+            used = "\n\n".join(uses[name] for name in names if name in uses)
+            sections.append(f"Lines of the repository that name what is changed:\n{quote(used, size // 3)}")
+        for label, shown in zip("ABCDEFGH", laid_out, strict=False):
+            text = quote(shown.change, size) if shown else "(nothing but tests)"
+            sections.append(f"Change {label}:\n{text}")
         return sections
 
     def _name(self, patches: Mapping[str, object]) -> str:

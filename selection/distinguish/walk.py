@@ -121,21 +121,23 @@ class Walk:
     def _hear(self, reply: Reply) -> Outcome | None:
         """Do what a reply asks for; an outcome when that ends it."""
         self._talk.measured(reply.usage.input_tokens + reply.usage.output_tokens)
-        if reply.finish == "length":
-            self._talk.assistant(
-                reply.message.model_copy(update={"tool_calls": (), "content": reply.message.content or "(cut off)"})
-            )
+        calls = reply.message.tool_calls
+        if reply.finish == "length":  # what it called last may be half of what was meant
+            cut = {"tool_calls": (), "content": reply.message.content or "(cut off)", "extra": {}}
+            self._talk.assistant(reply.message.model_copy(update=cut))
             return self._quiet(_TEXTS.render("cut_reply", tokens=str(self._sampling.max_output_tokens)))
+        if not calls:
+            self._talk.assistant(reply.message.model_copy(update={"content": reply.message.content or "(nothing)"}))
+            return self._quiet("\n\n".join(filter(None, (reply.note, _TEXTS.render("no_call")))))
         self._talk.assistant(reply.message)
-        if not reply.message.tool_calls:
-            return self._quiet(_TEXTS.render("no_call"))
         self._silent = 0
         outcome = None
-        for call in reply.message.tool_calls:
+        for call in calls:
             observation = self._tools.call(call)
             if "choice" in observation.data and outcome is None:
                 outcome = self._decided(observation)
-            self._talk.tool(call.id, self._answer(observation))
+            note = reply.note if call is calls[0] else ""
+            self._talk.tool(call.id, "\n\n".join(filter(None, (note, self._answer(observation)))))
         return outcome
 
     def _quiet(self, text: str) -> Outcome | None:
@@ -148,7 +150,8 @@ class Walk:
 
     def _decided(self, observation: Observation) -> Outcome:
         choice, why = str(observation.data["choice"]), " ".join(str(observation.data["why"]).split())
-        return Outcome(None if choice == NONE else self._names[choice], why)
+        letters = ", ".join(f"{letter} is {identifier}" for letter, identifier in self._names.items())
+        return Outcome(None if choice == NONE else self._names[choice], f"{why} ({letters})")
 
     def _answer(self, observation: Observation) -> str:
         """What a call is answered with; a test is run."""

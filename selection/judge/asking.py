@@ -23,6 +23,8 @@ class Answers(NamedTuple):
     replies: tuple[Reply | None, ...]
     failure: str
     """Why an answer is missing, the first time; empty when none is."""
+    over: bool
+    """Asking more would be of no use: the budget is spent, or the failure holds for every call."""
 
 
 def ask_all(model: ChatModel, requests: Sequence[ChatRequest], *, threads: int) -> Answers:
@@ -37,7 +39,7 @@ def ask_all(model: ChatModel, requests: Sequence[ChatRequest], *, threads: int) 
     for index in asker.refused(requests):
         if replies[index] is None and not asker.hopeless.is_set():
             replies[index] = asker.ask(requests[index], alone=True)
-    return Answers(tuple(replies), asker.failure)
+    return Answers(tuple(replies), asker.failure, asker.hopeless.is_set())
 
 
 class _Asker:

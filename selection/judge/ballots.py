@@ -15,11 +15,12 @@ _TEXTS = Templates("selection.judge.prompts")
 _WAYS = 4
 """Ballots after which the same questions come again, drawn anew."""
 _WARM = 0.8
-_SHARES = {"issue": 0.2, "code": 0.3, "change": 0.3, "deeds": 0.2}
+_SHARES = {"issue": 0.2, "code": 0.27, "uses": 0.06, "change": 0.27, "deeds": 0.2}
 """Of the length of a prompt."""
 _TITLES = {
     "issue": "The issue:",
     "code": "The code that is changed, as it is before:",
+    "uses": "Lines of the repository that name what is changed:",
     "change": "The change:",
     "deeds": "What its author ran on the way, and saw. What it claimed is left out; what its own scripts print is its word:",
 }
@@ -53,18 +54,21 @@ def ballots(count: int, views: Sequence[View]) -> tuple[Ballot, ...]:
     return tuple(made)
 
 
-def request(ballot: Ballot, issue: str, shown: Exhibit, deeds: str, *, sampling: Sampling, size: int) -> ChatRequest:
+def request(
+    ballot: Ballot, issue: str, shown: Exhibit, uses: str, deeds: str, *, sampling: Sampling, size: int
+) -> ChatRequest:
     """Return what a model is asked.
 
     Args:
         ballot: which question.
         issue: as the user wrote it.
         shown: the change.
+        uses: where what it changes is used; may be empty.
         deeds: what its trajectory did; only the view `trajectory` shows it.
         sampling: how the answer is drawn; repetitions are drawn warmer, with other seeds.
         size: bytes of the prompt, at most.
     """
-    texts = {"issue": issue, "code": shown.code, "change": _with_beside(shown)}
+    texts = {"issue": issue, "code": shown.code, "uses": uses, "change": _with_beside(shown)}
     if ballot.view == "trajectory":
         texts["deeds"] = deeds
     sections = [section(name, text, size) for name, text in texts.items() if text.strip()]

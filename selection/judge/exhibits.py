@@ -4,6 +4,7 @@ Comments that the change brings are left out, as they are its author's narration
 files, which say what the author believes.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher, unified_diff
 from typing import NamedTuple
@@ -11,14 +12,16 @@ from typing import NamedTuple
 from envs.comments import comments, without_comments
 from envs.errors import PatchRejected
 from envs.patches import BaseTree, FileChange
-from envs.symbols import find_symbols
+from envs.symbols import Symbol, find_symbols
 from envs.values import Patch
 from selection.text_form import is_beside
 
 _PYTHON = (".py", ".pyi")
-_AROUND = 25  # lines before and after a change that lies in no function
+_AROUND = 12  # lines before and after a change that lies in no function
 _WHOLE = 160  # lines up to which a function is shown whole
 _CONTEXT = 3
+_HELPERS = 6  # definitions of the same file that changed lines name
+_SHORT = 30  # lines of one of them
 
 
 class Exhibit(NamedTuple):
@@ -28,20 +31,25 @@ class Exhibit(NamedTuple):
     """A unified diff."""
     code: str
     """The functions, or the lines, that it changes, as they are on base and numbered."""
+    names: tuple[str, ...]
+    """Functions and classes that it changes, by their last names."""
     beside: tuple[str, ...]
     """Tests and scratch files that it changes too, which are not shown."""
 
 
 def exhibit(patch: Patch, base: BaseTree) -> Exhibit | None:
-    """Lay a change out; None when it does not apply."""
+    """Lay a change out; None when it does not apply, or changes nothing but tests and scratch files."""
     try:
         changes = base.apply(patch)
     except PatchRejected:
         return None
     shown = [change for change in changes if not _is_beside(change)]
+    if not shown:
+        return None
     return Exhibit(
         change="\n".join(_diff(change) for change in shown),
         code=_code(shown),
+        names=tuple(sorted({name for change in shown for name in _names(change)})),
         beside=tuple(change.path for change in changes if change not in shown),
     )
 
@@ -98,23 +106,59 @@ def _numbered(name: str, lines: Sequence[str], spans: Sequence[tuple[int, int]])
     return "\n".join(parts)
 
 
-def _spans(change: FileChange, lines: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Line numbers, from 1, that are worth seeing for each stretch that changes."""
+class _Place(NamedTuple):
+    """One stretch of lines that changes, numbered from 1, and the definitions around it."""
+
+    start: int
+    end: int
+    around: tuple[Symbol, ...]
+
+    @property
+    def inner(self) -> Symbol | None:
+        """The smallest definition that holds all of it."""
+        return min(self.around, key=lambda symbol: symbol.end_line - symbol.line, default=None)
+
+
+def _places(change: FileChange, lines: Sequence[str]) -> Iterator[_Place]:
     after = _lines(_without_news(change))
     symbols = [s for s in find_symbols(change.path, change.before or b"") if s.kind != "constant"]
     for tag, first, last, _, _ in SequenceMatcher(None, lines, after, autojunk=len(lines) > 2000).get_opcodes():
         if tag == "equal" or not lines:
             continue
         start, end = min(first + 1, len(lines)), max(first + 1, min(last, len(lines)))
-        around = [s for s in symbols if s.line <= start and end <= s.end_line]
-        inner = min(around, key=lambda s: s.end_line - s.line, default=None)
-        for symbol in around:
+        yield _Place(start, end, tuple(s for s in symbols if s.line <= start and end <= s.end_line))
+
+
+def _helpers(change: FileChange, lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Short definitions of the same file that lines which come or go name: without them nobody can follow a change."""
+    after = _lines(_without_news(change))
+    moved = [line[1:] for line in unified_diff(lines, after, n=0, lineterm="") if line[:1] in "+-"]
+    said = set(re.findall(r"\w+", "\n".join(moved)))
+    named = [s for s in find_symbols(change.path, change.before or b"") if s.name.rpartition(".")[2] in said]
+    short = [symbol for symbol in named if symbol.end_line - symbol.line < _SHORT]
+    yield from ((symbol.line, symbol.end_line) for symbol in short[:_HELPERS])
+
+
+def _spans(change: FileChange, lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Line numbers that are worth seeing for each stretch that changes."""
+    yield from _helpers(change, lines)
+    for place in _places(change, lines):
+        inner = place.inner
+        for symbol in place.around:
             yield symbol.line, symbol.line  # the class that a method belongs to
         if inner is not None and inner.end_line - inner.line < _WHOLE:
             yield inner.line, inner.end_line
         else:
             low, high = (inner.line, inner.end_line) if inner is not None else (1, len(lines))
-            yield max(low, start - _AROUND), min(high, end + _AROUND)
+            yield max(low, place.start - _AROUND), min(high, place.end + _AROUND)
+
+
+def _names(change: FileChange) -> Iterator[str]:
+    """What others may use of what changes; a method with double underscores is called without its name."""
+    for place in _places(change, _lines(change.before or b"")):
+        name = place.inner.name.rpartition(".")[2] if place.inner else ""
+        if name and not name.startswith("__"):
+            yield name
 
 
 def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

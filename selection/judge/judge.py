@@ -1,8 +1,7 @@
 """The judge: P(correct) of each survivor without execution, by a model."""
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
@@ -14,11 +13,14 @@ from selection.evidence import JUDGE
 from selection.judge.asking import ask_all
 from selection.judge.ballots import Ballot, View, ballots, request
 from selection.judge.exhibits import Exhibit, exhibit
+from selection.judge.uses import find_uses
 from selection.judge.verdicts import Opinion, read_opinion
 from selection.values import Score
 
 SIZE = 80_000
 """Bytes of a prompt."""
+_FEW = 6
+"""So many changes, and fewer, all get every opinion."""
 _BOUND = 5.0
 """Log-odds of one opinion at most: a model that says 0.9999 knows no more than one that says 0.99."""
 
@@ -26,8 +28,8 @@ _BOUND = 5.0
 class _Asked(NamedTuple):
     """One question about one candidate."""
 
-    candidate: Candidate
     shown: Exhibit
+    uses: str
     deeds: str
     ballot: Ballot
 
@@ -35,8 +37,9 @@ class _Asked(NamedTuple):
 class ModelJudge:
     """Implements `selection.port.Judge`: several opinions of each survivor, averaged in log-odds.
 
-    An opinion is P(YES) where the endpoint gives log-probabilities; elsewhere answers are votes, (y + 1) / (n + 2) of them right. With
-    fewer than two survivors nothing is asked, as there is nothing to choose.
+    An opinion is P(YES) where the endpoint gives log-probabilities; elsewhere answers are votes, (y + 1) / (n + 2) of them right. Of
+    many survivors the worse half is not asked about again after each opinion. With fewer than two nothing is asked, as there is nothing
+    to choose.
     """
 
     def __init__(
@@ -79,27 +82,52 @@ class ModelJudge:
         """See `selection.port.Judge`."""
         if len(survivors) < 2:
             return tuple(_unknown(candidate, "nothing to choose from") for candidate in survivors)
-        questions = [self._questions(candidate) for candidate in survivors]
-        # Everybody's first question before anybody's second: a budget that ends leaves all of them equally well known.
-        asked = [one for turn in zip_longest(*questions) for one in turn if one is not None]
-        answers = ask_all(self._model, [self._request(one) for one in asked], threads=self._threads)
+        questions = self._questions(survivors)
         given: dict[str, list[float | bool]] = {candidate.id: [] for candidate in survivors}
-        for one, reply in zip(asked, answers.replies, strict=True):
-            opinion = read_opinion(reply) if reply is not None else None
-            if opinion is not None:
-                given[one.candidate.id].append(_right(opinion, one.ballot))
-        return tuple(_score(candidate, given[candidate.id], answers.failure) for candidate in survivors)
+        failure, lap = "", sorted(questions)
+        # Everybody's first question before anybody's second: a budget that ends leaves all of them equally well known.
+        for number in range(self._samples):
+            asked = [questions[name][number] for name in lap]
+            answers = ask_all(self._model, [self._request(one) for one in asked], threads=self._threads)
+            failure = failure or answers.failure
+            for name, one, reply in zip(lap, asked, answers.replies, strict=True):
+                opinion = read_opinion(reply) if reply is not None else None
+                if opinion is not None:
+                    given[name].append(_right(opinion, one.ballot))
+            if answers.over:
+                break
+            lap = _worth_more({name: combine(given[name]) for name in lap})
+        why_none = {c.id: failure if c.id in questions else "it changes nothing that can be judged" for c in survivors}
+        return tuple(_score(candidate, given[candidate.id], why_none[candidate.id]) for candidate in survivors)
 
-    def _questions(self, candidate: Candidate) -> list[_Asked]:
-        shown = exhibit(candidate.patch, self._base)
-        if shown is None:
-            return []
-        deeds = self._deeds_of(candidate) if "trajectory" in self._views else ""
-        views = self._views if deeds else ("patch",)
-        return [_Asked(candidate, shown, deeds, ballot) for ballot in ballots(self._samples, views)]
+    def _questions(self, survivors: Sequence[Candidate]) -> dict[str, list[_Asked]]:
+        """The questions about each candidate; none about one that does not apply or changes nothing but tests."""
+        laid_out = [(candidate, exhibit(candidate.patch, self._base)) for candidate in survivors]
+        uses = find_uses(self._base, [name for _, shown in laid_out if shown for name in shown.names])
+        questions: dict[str, list[_Asked]] = {}
+        for candidate, shown in laid_out:
+            if shown is None:
+                continue
+            used = "\n\n".join(uses[name] for name in shown.names if name in uses)
+            deeds = self._deeds_of(candidate) if "trajectory" in self._views else ""
+            views: tuple[View, ...] = self._views if deeds else ("patch",)
+            questions[candidate.id] = [_Asked(shown, used, deeds, b) for b in ballots(self._samples, views)]
+        return questions
 
     def _request(self, one: _Asked) -> ChatRequest:
-        return request(one.ballot, self._issue, one.shown, one.deeds, sampling=self._sampling, size=self._size)
+        return request(
+            one.ballot, self._issue, one.shown, one.uses, one.deeds, sampling=self._sampling, size=self._size
+        )
+
+
+def _worth_more(so_far: Mapping[str, float | None]) -> list[str]:
+    """Who is asked about again: everybody while they are few, of many the better half (and who ties with it, or is not known yet)."""
+    if len(so_far) <= _FEW:
+        return sorted(so_far)
+    known = sorted((value for value in so_far.values() if value is not None), reverse=True)
+    place = max(_FEW, len(so_far) // 2)
+    bar = known[place - 1] if len(known) >= place else -math.inf
+    return sorted(name for name, value in so_far.items() if value is None or value >= bar)
 
 
 class NoJudge:

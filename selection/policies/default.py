@@ -1,19 +1,19 @@
-"""The default order: gate > weighted probes > votes > verifiers > agreement > size.
+"""The default order: gate > targets repaired > weighted probes > own order > votes > verifiers > comparison > agreement > size.
 
 Where gate and probes do not tell the first from the second, a selection trajectory may: it writes tests for the leaders that are level,
 and its answer stands above votes and opinions, as it rests on runs; without an answer the order stands.
 
-Execution comes before opinion, and what many came to independently before what one model thinks of it. Nothing that a proposer says of
-its own work is among the evidence.
+Execution comes before opinion, and what many came to independently before what one model thinks of it. Of what a proposer says of its own
+work only one thing counts, among its own changes alone: which of them it would rather have.
 """
 
 from collections.abc import Sequence
 
-from selection.evidence import Verdict
+from selection.evidence import COMPARISON, Verdict
 from selection.policies.answers import lexicographic, separated
 from selection.policies.port import Preferences, Separator
 from selection.policies.risk import weigh_risk
-from selection.policies.stages import Stage
+from selection.policies.stages import Stage, rank
 from selection.standing import Assessment, Standing, believed
 from selection.values import Decision
 
@@ -36,12 +36,15 @@ def _fewest_regressions(standing: Standing) -> float | None:
 EXECUTION = (
     Stage("gate", _gate),
     Stage("regressions", _fewest_regressions),
+    Stage("repairs", lambda s: float(s.repairs)),
     Stage("probes", lambda s: s.support, SLACK),
     Stage("unknown probes", lambda s: s.support_at_best, SLACK),
 )
 OPINION = (
+    Stage("own order", lambda s: -float(s.behind)),
     Stage("votes", lambda s: s.votes),
     Stage("verifiers", believed, SLACK),
+    Stage(COMPARISON, lambda s: s.compared, SLACK),
     Stage("agreement", lambda s: s.agreement),
     Stage("size", lambda s: -float(s.size)),
     Stage("length", lambda s: -float(s.length)),
@@ -56,6 +59,18 @@ def default(assessment: Assessment, preferences: Preferences, separator: Separat
     if len(level) > 1:
         decision = separated(decision, level, separator, assessment, STAGES)
     return weigh_risk(decision, assessment, preferences)
+
+
+def close_call(assessment: Assessment, most: int) -> tuple[str, ...]:
+    """Return the leaders that nothing before a comparison tells from the first, best first, at most so many; none when there is no tie."""
+    if not assessment.standings:
+        return ()
+    before = STAGES[: [stage.name for stage in STAGES].index(COMPARISON)]
+    tied = rank(assessment.standings, before).tied
+    if len(tied) < 2 or assessment.standings[tied[0]].gate is Verdict.FAIL:
+        return ()
+    ranking = rank({leader: assessment.standings[leader] for leader in tied}, STAGES).order
+    return ranking[:most]
 
 
 def leaders_that_are_level(assessment: Assessment, ranking: Sequence[str]) -> tuple[str, ...]:

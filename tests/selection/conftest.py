@@ -36,8 +36,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseTree]:
     repository = place / "repository"
     (repository / "tests").mkdir(parents=True)
     (repository / "cart.py").write_text(SOURCE)
+    (repository / "shop.py").write_text("from cart import Cart\n\n# total\nprint(Cart().total([1]))\ntotals = 1\n")
     (repository / "notes.txt").write_text("# notes\n")
-    (repository / "tests/test_cart.py").write_text("import cart\n")
+    (repository / "tests/test_cart.py").write_text("import cart\ncart.Cart().total([])\n")
     subprocess.run(["git", "init", "-q", str(repository)], check=True)
     (place / "into").mkdir()
     with BaseTree(take_snapshot(repository, place / "into")) as tree:

@@ -7,10 +7,11 @@ import pytest
 from agent.probe import ProbeResult
 from agent.values import Candidate
 from envs.values import Patch, SuiteReport
-from selection.evidence import JUDGE, LEARNED, Evidence, Verdict, cell_of, entry_of, gate_of
+from selection.evidence import AGREEMENT, COMPARISON, JUDGE, LEARNED, Evidence, Verdict, cell_of, entry_of, gate_of
 from selection.gate import GateResult
 from selection.policies import POLICIES, NoSeparator, Preferences, decide
 from selection.policies.chance import probabilities
+from selection.policies.default import close_call
 from selection.policies.risk import fair_price
 from selection.standing import assess
 from selection.values import Decision, Dropped, Separation
@@ -240,7 +241,10 @@ def test_codemonkeys_asks_nothing_about_one() -> None:
 def regressed(known: Evidence, counts: Sequence[int | None]) -> Evidence:
     gates = [
         gate_of(
-            leader, GateResult(passed=not count, reason="", suite=SuiteReport(status="ran"), regressions=("x",) * count)
+            leader,
+            GateResult(
+                verdict=F if count else P, reason="", suite=SuiteReport(status="ran"), regressions=("x",) * count
+            ),
         )
         for leader, count in zip(known.leaders, counts, strict=True)
         if count is not None
@@ -298,11 +302,11 @@ def test_baselines() -> None:
 @pytest.mark.parametrize(
     "result, verdict, regressions",
     [
-        (GateResult(passed=True, reason="", suite=SuiteReport(status="ran")), P, ()),
-        (GateResult(passed=True, reason="no suite"), P, None),
-        (GateResult(passed=False, reason="", suite=SuiteReport(status="ran"), regressions=("x",)), F, ("x",)),
-        (GateResult(passed=False, reason="", suite=SuiteReport(status="crashed")), F, None),
-        (GateResult(passed=False, reason="targets fail", targets=SuiteReport(status="ran")), F, None),
+        (GateResult(verdict=P, reason="", suite=SuiteReport(status="ran")), P, ()),
+        (GateResult(verdict=P, reason="no suite"), P, None),
+        (GateResult(verdict=F, reason="", suite=SuiteReport(status="ran"), regressions=("x",)), F, ("x",)),
+        (GateResult(verdict=F, reason="", suite=SuiteReport(status="crashed")), F, None),
+        (GateResult(verdict=F, reason="targets fail", targets=SuiteReport(status="ran")), F, None),
     ],
 )
 def test_gate_results_become_evidence(
@@ -371,3 +375,32 @@ def test_its_answer_stands_above_votes_and_opinions_but_not_above_the_price() ->
     assert decide(assess(known), Preferences(), Scripted("b")).chosen == "b"
     decision = decide(assess(known), Preferences(price_of_wrong=99.0), Scripted("b"))
     assert (decision.verdict, decision.rule) == ("abstained", "price of wrong")
+
+
+# Comparisons
+
+
+def test_a_comparison_decides_after_votes_and_verifiers_and_before_size() -> None:
+    scores = {COMPARISON: {"a": 0.0, "b": 1.0}, AGREEMENT: {"a": 0.9, "b": 0.1}}
+    close = evidence("a", "b", scores=scores, sizes={"a": 1, "b": 9})
+    assert (decided(close).chosen, decided(close).rule) == ("b", "comparison")
+    judged = evidence("a", "b", scores={**scores, JUDGE: {"a": 0.9, "b": 0.1}})
+    assert (decided(judged).chosen, decided(judged).rule) == ("a", "verifiers")
+    executed = evidence("a", "b", scores=scores, matrix={"p": {"a": P, "b": F}})
+    assert (decided(executed).chosen, decided(executed).rule) == ("a", "probes")
+
+
+@pytest.mark.parametrize("known, leaders", [
+    (evidence("a"), ()),
+    (evidence(), ()),
+    (evidence(*"abcd", sizes={"d": 1, "a": 2, "b": 3, "c": 4}), ("d", "a", "b")),
+    (evidence(*"abc", gates={"a": P, "b": P, "c": F}), ("a", "b")),
+    (evidence(*"ab", gates={"a": F, "b": F}), ()),
+    (evidence(*"ab", matrix={"p": {"a": P, "b": F}}), ()),
+    (evidence(*"ab", scores={JUDGE: {"a": 0.9, "b": 0.1}}), ()),
+    (evidence(*"ab", scores={COMPARISON: {"a": 1.0, "b": 0.0}}), ("a", "b")),
+])  # fmt: skip
+def test_a_close_call_is_what_nothing_before_a_comparison_tells_apart(
+    known: Evidence, leaders: tuple[str, ...]
+) -> None:
+    assert close_call(assess(known), 3) == leaders

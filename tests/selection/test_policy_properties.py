@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from selection.evidence import AGREEMENT, JUDGE, LEARNED, Cell, Evidence, ProbeRecord, Verdict
+from selection.evidence import AGREEMENT, COMPARISON, JUDGE, LEARNED, Cell, Evidence, ProbeRecord, Verdict
 from selection.policies import POLICIES, NoSeparator, Preferences, decide
 from selection.policies.default import SLACK
 from selection.standing import assess
@@ -15,7 +15,7 @@ from selection.values import Decision, Origin, Score, Separation
 from tests.selection.evidence_kit import F, P, U, any_evidence, cells, entry, probe
 
 OURS = ("default", "fusion")
-OPINIONS = (JUDGE, LEARNED, AGREEMENT)
+OPINIONS = (JUDGE, LEARNED, COMPARISON, AGREEMENT)
 THOROUGH = settings(max_examples=50, deadline=None)
 
 

@@ -1,6 +1,7 @@
 """Money of a run: what trajectories leave to the selection, and what the selection's models cost."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,11 @@ from agent.values import Brief, Candidate
 from envs.patches import BaseTree, make_patch
 from envs.snapshot import take_snapshot
 from envs.values import Image, Issue, Patch, Suite, SuiteReport, Task
-from tests.agent.models.server import ChatServer, Seen, completion
+from envs.workspace import open_workspace
+from sandbox.choose import choose
+from sandbox.values import SandboxSpec
+from selection.values import Origin
+from tests.agent.models.server import ChatServer, Seen, completion, fault
 from winnow.crew import Crew, open_crew
 from winnow.purse import beside_trajectories
 from winnow.settings import Settings
@@ -203,3 +208,84 @@ def test_a_selection_trajectory_pays_from_the_selections_part_and_is_replayed(
     assert answers[0] == answers[1] and answers[0].picked == "a"
     assert len(ran) == 3
     assert beside_trajectories(run).calls == 4
+
+
+SHOWS = "import sys, m\nsys.exit(0 if m.x == 2 else 2)\n"
+
+
+def scribe(seen: Seen) -> Any:
+    """Writes one test, keeps it and ends."""
+    if len(seen.body["messages"]) == 2:
+        calls = [("write_probe", json.dumps({"content": SHOWS})), ("keep_probe", json.dumps({"reason": "it says 2"}))]
+        return completion("", *calls)
+    return completion("", ("finish", "{}"))
+
+
+@pytest.fixture
+def ground(known: tuple[Brief, BaseTree], confined: str) -> tuple[Brief, Callable[[], Any], list[int]]:
+    """A brief, what opens a sandbox with its base, and how often it did."""
+    image = Image(
+        reference=None, python=sys.executable, workdir="/repo", readonly=(sys.prefix, sys.base_prefix), digest="0"
+    )
+    brief = known[0].model_copy(update={"sandbox": confined, "image": image})
+    opened: list[int] = []
+
+    def open_() -> Any:
+        opened.append(1)
+        return open_workspace(choose(confined), image, brief.snapshot, limits=SandboxSpec(workdir="/repo"), run_id="t")
+
+    return brief, open_, opened
+
+
+def test_writers_write_tests_once_and_propose_nothing(crew: Any, run: RunDir, ground: Any) -> None:
+    brief, open_, opened = ground
+    written = []
+    with ChatServer(scribe) as server:
+        for _ in range(2):
+            with crew(server.url, selection={"writers": 2}) as made:
+                written.append(made.writer(brief, None, open_, lambda kind, data: None).write())
+        assert len(server.seen) == 4 and len(opened) == 2
+        assert {seen.body["temperature"] for seen in server.seen} == {0.0, 0.8}
+    assert written[0] == written[1]
+    assert [(probe.id, probe.origin, probe.author) for probe in written[0]] == [
+        ("writer-0-p0", Origin.WRITER, None),
+        ("writer-1-p0", Origin.WRITER, None),
+    ]
+    assert beside_trajectories(run).calls == 4
+
+
+def test_writers_leave_something_to_whoever_judges(crew: Any, run: RunDir, ground: Any) -> None:
+    brief, open_, _ = ground
+    endless = completion("", ("shell", json.dumps({"command": "true"})))
+    with ChatServer(lambda seen: endless) as server, crew(server.url, budget={"calls": 40}) as made:
+        assert made.writer(brief, None, open_, lambda kind, data: None).write() == ()
+        assert len(server.seen) == 5
+        assert "your last turn: the budget is nearly spent" in str(server.seen[-1].body["messages"][-1])
+
+
+def test_a_writer_whose_model_fails_writes_nothing_and_is_asked_again(crew: Any, run: RunDir, ground: Any) -> None:
+    brief, open_, opened = ground
+    with crew("http://127.0.0.1:9/v1", model={"names": ()}) as made:
+        assert made.writer(brief, None, open_, lambda kind, data: None).write() == ()
+        assert not opened
+    for answer in (fault(401, "no key"), fault(500, "down")):
+        with ChatServer(lambda seen, answer=answer: answer) as server, crew(server.url) as made:
+            assert made.writer(brief, None, open_, lambda kind, data: None).write() == ()
+    with ChatServer(scribe) as server, crew(server.url) as made:
+        assert len(made.writer(brief, None, open_, lambda kind, data: None).write()) == 1
+
+
+def test_a_comparer_pays_from_the_selections_part(crew: Any, run: RunDir, known: tuple[Brief, BaseTree]) -> None:
+    brief, base = known
+
+    def ranks(seen: Seen) -> Any:
+        text = seen.body["messages"][1]["content"]
+        return completion("RANKING: A > B" if text.index("+x = 2") < text.index("+x = 3") else "RANKING: B > A")
+
+    with ChatServer(ranks) as server:
+        with crew(server.url) as opened, opened.comparer(brief, base) as comparer:
+            assert [score.value for score in comparer.scores(pair(base))] == [1.0, 0.0]
+        with crew(server.url, selection={"compare": 0}) as opened, opened.comparer(brief, base) as comparer:
+            assert comparer.scores(pair(base)) == ()
+        assert len(server.seen) == 2
+    assert beside_trajectories(run).calls == 2

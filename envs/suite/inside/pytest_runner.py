@@ -3,7 +3,8 @@
 Usage: python pytest_runner.py RESULTS SELECTION [pytest options]
 
 RESULTS is created by this script. SELECTION is a JSON object: `tests` are ids, none to run what the options say, and
-`seconds` is how long one test may take, 0 for ever. Ids are matched here and not handed to pytest, because pytest takes
+`seconds` is how long one test may take, 0 for ever; with `lenient`, ids that do not exist are passed over. Ids are matched
+here and not handed to pytest, because pytest takes
 some parameter values in them for syntax and because a command line is too short for a big suite.
 """
 
@@ -32,9 +33,10 @@ def enclosing(test_id: str) -> Iterator[str]:
 class Reporter:
     """A pytest plugin: narrows the collection to the wanted ids and reports outcomes as they come."""
 
-    def __init__(self, stream: IO[str], wanted: List[str], seconds: float) -> None:
+    def __init__(self, stream: IO[str], wanted: List[str], seconds: float, lenient: bool = False) -> None:
         self.stream = stream
         self.wanted = wanted
+        self.lenient = lenient
         self.seconds = seconds
         self.process = os.getpid()
         self.collected = 0
@@ -73,7 +75,7 @@ class Reporter:
             found |= matches
             (kept if matches else dropped).append(item)
         unknown = [test for test in self.wanted if test not in found and not self.broken.intersection(enclosing(test))]
-        if unknown:
+        if unknown and not self.lenient:
             self.emit(event="unknown", ids=unknown)
             items[:] = []
             sys.stdout.flush()
@@ -167,7 +169,13 @@ def main(arguments: List[str]) -> int:
         asked: Dict[str, Any] = json.load(stream)
     wanted: List[str] = asked["tests"]
     with open(results, "x", encoding="ascii") as stream:
-        reporter = Reporter(stream, wanted, asked["seconds"])
+        lenient = bool(asked.get("lenient"))
+        if lenient:
+            wanted = [test for test in wanted if os.path.exists(test.partition("::")[0])]
+        reporter = Reporter(stream, wanted, asked["seconds"], lenient)
+        if asked["tests"] and not wanted:
+            reporter.emit(event="end", exit=5, complete=True)  # pytest's own code for nothing collected
+            return 5
         files = list(dict.fromkeys(test.partition("::")[0] for test in wanted))
         missing = [path for path in files if not os.path.exists(path)]
         if missing:

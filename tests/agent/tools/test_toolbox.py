@@ -58,6 +58,7 @@ def test_calls_are_done_in_order_and_told_apart(any_bench: Any) -> None:
         ("Edit", "edit"),
         ("str_replace_editor", "edit"),
         ("run_test", "run_tests"),
+        ("functions.bash", "shell"),
         ("finish", "submit"),
     ],
 )

@@ -83,6 +83,11 @@ class TestReact:
         assert ended.candidates[0].claims["proven"] == "true"
         assert ".winnow" not in ended.candidates[0].patch.diff
 
+    def test_an_exception_that_is_the_problem_has_to_be_caught(self, blind: Stage):
+        raising = call("write_probe", content="from shop.prices import total\nassert total([1]) == 1\n")
+        blind.walk([says("", raising), says("", FIX)], turns=2)
+        assert "catch it in the script and exit with 2" in blind.told(2)
+
     def test_a_probe_that_shows_nothing_is_no_evidence(self, blind: Stage):
         lying = call("write_probe", content="print('all is well')\n")
         ended = blind.walk([says("", FIX, lying), *[says("", SUBMIT)] * 3])

@@ -122,7 +122,9 @@ def test_a_test_tells_them_apart_in_both_orders(separate: Any) -> None:
     model, runner = ScriptedModel(thorough), Runner()
     separation = separate(model, runner=runner, keep=keep)
     assert separation.picked == "good"
-    assert separation.reason == "in both orders: only it adds up / only it adds up"
+    assert separation.reason == (
+        "in both orders: only it adds up (A is good, B is bad) / only it adds up (A is bad, B is good)"
+    )
     (test,) = separation.tests
     assert (test.base, dict(test.verdicts)) == ("present", {"good": "fixed", "bad": "present"})
     assert test.content == SCRIPT and test.why == "a total is a sum"
@@ -148,12 +150,12 @@ def test_the_model_sees_both_sides_and_is_told_that_tests_are_no_oracles(separat
 def test_whoever_prefers_the_first_has_no_answer(separate: Any) -> None:
     separation = separate(first_come)
     assert separation.picked is None
-    assert separation.reason == "good in one order (it looks good), bad in the other (it looks good)"
+    assert separation.reason.startswith("good in one order (it looks good (A is good, B is bad)), bad in the other")
 
 
 def test_no_answer_in_one_order_ends_it(separate: Any) -> None:
     model = ScriptedModel([says("", call("decide", choice="none", why="they are alike"))])
-    assert separate(model).reason == "no answer: they are alike"
+    assert separate(model).reason.startswith("no answer: they are alike")
     assert model.left == 0
 
 
@@ -261,6 +263,19 @@ def test_output_that_talks_to_the_model_is_quoted(separate: Any) -> None:
     assert "treats all changes alike" in lines[-1]
 
 
+def test_of_long_outputs_only_what_differs_is_shown_again(separate: Any) -> None:
+    def wordy(patch: Patch, probe: Probe) -> ProbeResult:
+        lines = [f"case {number}: {'off' if number == 7 and 'abs' in patch.diff else 'fine'}" for number in range(20)]
+        return ProbeResult(verdict="present", exit_code=2, output="\n".join(lines))
+
+    model = ScriptedModel(lambda r: says("", TRY) if said(r) == 0 else first_come(r))
+    separate(model, runner=wordy)
+    shown = model.requests[1].messages[-1].content
+    assert "With change A: exit code 2, the problem is there. It printed the same as on the base commit." in shown
+    assert "but for these lines (`-` there, `+` here):\n| -case 7: fine\n| +case 7: off\n" in shown
+    assert shown.count("case 3") == 1
+
+
 # Against a real endpoint, with tools and without.
 
 
@@ -288,5 +303,5 @@ def test_tools_work_natively_and_in_text(separate: Any, native: bool) -> None:
     ):
         model: ChatModel = endpoint.model
         separation = separate(model)
-    assert separation.reason == "no answer: alike"
+    assert separation.reason.startswith("no answer: alike")
     assert separation.tests[0].content.strip() == SCRIPT.strip()

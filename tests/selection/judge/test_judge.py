@@ -134,13 +134,15 @@ def test_an_authentication_that_fails_is_not_tried_for_everybody(judge: Any, can
     assert len(model.requests) == 1
 
 
-def test_a_change_that_does_not_apply_is_unknown_and_not_asked_about(judge: Any, candidate: Make) -> None:
+def test_what_does_not_apply_or_changes_only_tests_is_unknown_and_not_asked_about(judge: Any, candidate: Make) -> None:
     broken = candidate("b").model_copy(
         update={"patch": candidate("b").patch.model_copy(update={"diff": "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"})}
     )
     model = ScriptedModel(connoisseur)
-    scores = values(judge(model).scores([candidate("a"), broken]))
-    assert scores["a"] is not None and scores["b"] is None and len(model.requests) == 4
+    scores = judge(model).scores([candidate("a"), broken, candidate("c", {"tests/test_cart.py": "x = 1\n"})])
+    assert [score.value is None for score in scores] == [False, True, True] and len(model.requests) == 4
+    assert scores[1].reason == scores[2].reason == "it changes nothing that can be judged"
+    assert "| shop.py:4: print(Cart().total([1]))" in model.requests[0].messages[-1].content
 
 
 def test_a_budget_that_ends_half_way_leaves_everybody_equally_known(
@@ -186,6 +188,20 @@ def test_a_resumed_judge_pays_for_nothing_twice_and_a_replay_needs_no_model(
     with Journal(tmp_path / "j") as journal:
         silent = Endpoint(ReplayModel([]), Price(input=0, output=0)).for_calls(Budget(), journal)
         assert judge(silent).scores(candidates) == scores
+
+
+def test_of_many_changes_only_the_better_half_is_asked_about_again(judge: Any, candidate: Make) -> None:
+    worth = {n: 0.05 * n for n in range(1, 17)}
+
+    def by_number(request: ChatRequest) -> Line:
+        number = int(request.messages[-1].content.partition("N = ")[2].split()[0])
+        return opinion(request, worth[number])
+
+    model = ScriptedModel(by_number)
+    scores = judge(model).scores([candidate(f"c{n:02}", f"{RIGHT}\nN = {n}\n") for n in worth])
+    assert [len(score.reason.split(",")) for score in scores] == [1] * 8 + [2] * 2 + [4] * 6
+    assert values(scores)["c16"] == max(value or 0 for value in values(scores).values())
+    assert len(model.requests) == 16 + 8 + 6 + 6
 
 
 @given(given_=st.lists(st.one_of(st.booleans(), st.floats(0, 1)), max_size=8))

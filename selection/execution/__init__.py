@@ -1,0 +1,1 @@
+"""Evidence by execution: tests and probes on patched copies, each run once."""

@@ -1,0 +1,269 @@
+"""Choosing between patches that are there already: what `winnow select` and `winnow.select` share."""
+
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from agent.probe import SCRIPT, Probe
+from agent.values import Brief, Candidate
+from envs.delivery import write_patch
+from envs.errors import PatchRejected
+from envs.issues import GitHub, read_issue
+from envs.patches import BaseTree, clean, paths
+from envs.repository import find_repository
+from envs.snapshot import take_snapshot
+from envs.values import Image, Issue, Patch, Snapshot, Suite, SuiteReport, Task
+from sandbox.errors import DiskFull
+from sandbox.reaper import sweep
+from selection.choose import SelectionLog
+from selection.errors import PoolUnusable
+from selection.explain import explain
+from selection.files import LOG, write_explanation, write_log
+from selection.intake import Intake, read_candidates
+from selection.port import WrittenProbe
+from selection.selector import Choice, Execution
+from selection.stored import StoredCandidate, StoredPool, write_values
+from selection.values import Origin, Verdict
+from winnow.chooser import make_execution, make_selector, preferences_of
+from winnow.errors import Exit
+from winnow.machines import Machines
+from winnow.prepare import lay_ground
+from winnow.request import Request, without_secrets
+from winnow.select_values import Asked, SelectResult
+from winnow.settings import Settings, load
+from winnow.solve import instead, provider_of, silent, stoppable
+from winnow.state import Site
+from winnow.store import RunDir
+from winnow.timeline import Report
+
+_LEDGERS = "evidence"
+
+
+def select(
+    repo: str | Path = ".",
+    candidates: str | Path | Sequence[str | Path] = (),
+    *,
+    issue: str | None = None,
+    task: str = "",
+    base: str | None = None,
+    probes: Sequence[str | Path] = (),
+    execution: bool = True,
+    out: str | Path | None = None,
+    patch_out: str | Path | None = None,
+    evidence_out: str | Path | None = None,
+    report: Report = silent,
+    **settings: Mapping[str, Any],
+) -> SelectResult:
+    """Choose one of several patches, or none; the Python face of `winnow select`.
+
+    Args:
+        repo: a folder of the repository, which is only read.
+        candidates: folders of diffs, files of diffs, stored pools, published patches or predictions; see `selection.intake`.
+        issue: FILE, "text", https://…/issues/N, owner/repo#N or #N.
+        task: which one, where a file holds several.
+        base: a commit; None: what is on disk.
+        probes: files of tests from outside.
+        execution: False runs nothing.
+        out: folder for the log and the explanation.
+        patch_out: file for the chosen patch.
+        evidence_out: file for the pool with its evidence.
+        report: told what is going on, from any thread.
+        **settings: sections of the settings tree, such as `selection={"policy": "fusion"}`.
+
+    Raises:
+        WinnowError: one sentence in `str(error)`, what to do in `error.hint`; `winnow.errors.exit_code` gives the code.
+    """
+    places = [candidates] if isinstance(candidates, (str, Path)) else list(candidates)
+    asked = Asked(
+        candidates=tuple(map(Path, places)),
+        issue=issue,
+        task=task,
+        commit=base,
+        probes=tuple(map(Path, probes)),
+        execution=execution,
+        out=None if out is None else Path(out),
+        patch_out=None if patch_out is None else Path(patch_out),
+        evidence_out=None if evidence_out is None else Path(evidence_out),
+    )
+    repository = find_repository(Path(repo))
+    return choose_between(asked, load(settings, repository=repository), repository, report)
+
+
+def choose_between(asked: Asked, settings: Settings, repository: Path, report: Report) -> SelectResult:
+    """Choose; see `select`."""
+    began = time.monotonic()
+    preferences_of(settings)
+    intake = read_candidates(asked.candidates, task=asked.task)
+    written = [_probe(path, number) for number, path in enumerate(asked.probes, 1)]
+    found = _issue(asked, intake, settings, repository)
+    task_id = intake.task_id or asked.task or repository.name
+    task = Task(id=task_id, issue=found)
+    cache = settings.run.cache_dir.expanduser()
+    candidates = [_candidate(stored) for stored in intake.candidates]
+    families = {stored.id: stored.family for stored in intake.candidates if stored.family}
+    with (
+        _scratch(cache) as folder,
+        _opened(asked, settings, repository, task, folder, report=report) as (brief, execution),
+    ):
+        with BaseTree(brief.snapshot, folder=folder) as base:
+            report("phase", {"name": "selection"})
+            selector = make_selector(settings, brief, base, execution, report=report, written=written)
+            choice, log = selector.select(candidates, families)
+        done = execution.runs.done if execution else 0
+    patch = choice.patches.get(choice.selection.chosen or "", Patch(diff=""))
+    pool = StoredPool(
+        task_id=task_id, issue=found.text if found else "", candidates=intake.candidates, evidence=log.evidence
+    )
+    result = _result(choice, log, patch, done=done, sandbox=brief.sandbox)
+    return result.model_copy(
+        update={"seconds": round(time.monotonic() - began, 3), "written": _write(asked, log, patch, pool)}
+    )
+
+
+@contextmanager
+def _opened(
+    asked: Asked, settings: Settings, repository: Path, task: Task, folder: Path, *, report: Report
+) -> Iterator[tuple[Brief, Execution | None]]:
+    """Prepare the base and what it takes to run tests; None where nothing is to be run."""
+    if not asked.execution:
+        report("phase", {"name": "snapshot"})
+        yield _unprepared(task, take_snapshot(repository, folder, commit=asked.commit)), None
+        return
+    sweep(url=settings.sandbox.docker_host)
+    machines = Machines(provider_of(settings, settings.sandbox.kind), report)
+    with stoppable(machines, threading.Event()):
+        request = Request(
+            repository=str(repository),
+            task=task,
+            settings=without_secrets(settings),
+            version=version("winnow"),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        run = RunDir(folder)
+        site = Site(
+            run=run,
+            request=request,
+            settings=settings,
+            machines=machines,
+            report=report,
+            instead=instead(settings, machines),
+        )
+        brief, why_not = lay_ground(site, commit=asked.commit)
+        ledgers = settings.run.cache_dir.expanduser() / _LEDGERS
+        ledgers.mkdir(parents=True, exist_ok=True)
+        yield brief, make_execution(settings, machines, brief, run_id=run.id, ledger=ledgers, has_suite=not why_not)
+
+
+def _unprepared(task: Task, snapshot: Snapshot) -> Brief:
+    """A brief for a choice that runs nothing."""
+    return Brief(
+        task=task,
+        snapshot=snapshot,
+        sandbox="",
+        image=Image(reference=None, python="", workdir="", digest=""),
+        suite=Suite(kind="command", argv=("true",)),
+        base_report=SuiteReport(status="nothing_collected"),
+        targets=(),
+    )
+
+
+@contextmanager
+def _scratch(cache: Path) -> Iterator[Path]:
+    """A folder for the base and what is tried on it."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="select-", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+    except FileExistsError as error:
+        raise DiskFull(f"{cache} is no folder.", hint="Set WINNOW_RUN_CACHE_DIR to a folder with room.") from error
+
+
+def _issue(asked: Asked, intake: Intake, settings: Settings, repository: Path) -> Issue | None:
+    """The issue that was named, else what came with the candidates; None where there is neither."""
+    if asked.issue is not None:
+        github = GitHub(token=settings.github.token, api_url=settings.github.api_url)
+        return read_issue(asked.issue, repository=repository, stdin=sys.stdin, github=github)
+    if not intake.issue.strip():
+        return None
+    title, _, body = intake.issue.strip().partition("\n")
+    return Issue(title=title, body=body.strip("\n"), source="candidates")
+
+
+def _probe(path: Path, number: int) -> WrittenProbe:
+    """A test from outside; see `Asked.probes`."""
+    try:
+        content = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PoolUnusable(f"The probe {path} cannot be read: {error}.", hint="A Python file is wanted.") from error
+    is_test = path.name.startswith("test_") or path.stem.endswith("_test")
+    probe = (
+        Probe(kind="test", path=path.name, content=content)
+        if is_test
+        else Probe(kind="script", path=SCRIPT, content=content)
+    )
+    return WrittenProbe(id=f"given-{number}:{path.name}", probe=probe, origin=Origin.EXTERNAL)
+
+
+def _candidate(stored: StoredCandidate) -> Candidate:
+    """A stored candidate; a diff in an unusual spelling is put right where it can be, else the pool says why it is dropped."""
+    patch = Patch(diff=stored.patch)
+    with suppress(PatchRejected):
+        patch = clean(stored.patch)
+    return Candidate(
+        id=stored.id,
+        trajectory_id=stored.trajectory_id or stored.id,
+        patch=patch,
+        proposer=stored.proposer or stored.id,
+    )
+
+
+def _result(choice: Choice, log: SelectionLog, patch: Patch, *, done: int, sandbox: str) -> SelectResult:
+    selection = choice.selection
+    decision = selection.decision
+    assert decision is not None, "a policy decided"
+    verdicts = [gate.verdict for gate in choice.gates.values()]
+    chosen = selection.chosen
+    return SelectResult(
+        task_id=log.evidence.task_id,
+        status="chosen" if chosen else "abstained",
+        exit_code=Exit.OK if chosen else Exit.NOTHING_PLAUSIBLE,
+        chosen=chosen,
+        patch=patch.diff,
+        files=paths(patch) if chosen else (),
+        reason=selection.reason,
+        policy=decision.policy,
+        rule=decision.rule,
+        probability=decision.probability,
+        ranking=selection.ranking,
+        candidates=len(log.evidence.entries),
+        distinct=len(selection.clusters),
+        got_through=verdicts.count(Verdict.PASS),
+        fell=verdicts.count(Verdict.FAIL),
+        probes=sum(set(probe.base) == {Verdict.FAIL} for probe in log.evidence.probes),
+        ran=done,
+        sandbox=sandbox,
+        seconds=0.0,
+    )
+
+
+def _write(asked: Asked, log: SelectionLog, patch: Patch, pool: StoredPool) -> tuple[str, ...]:
+    """Write what was asked for, and say what was written."""
+    written: list[Path] = []
+    if asked.out is not None:
+        write_log(log, asked.out / LOG)
+        written += [asked.out / LOG, *write_explanation(explain(log), asked.out)]
+    if asked.evidence_out is not None:
+        asked.evidence_out.parent.mkdir(parents=True, exist_ok=True)
+        write_values(asked.evidence_out, [pool])
+        written.append(asked.evidence_out)
+    if asked.patch_out is not None and not patch.is_empty:
+        write_patch(asked.patch_out.absolute(), patch)
+        written.append(asked.patch_out)
+    return tuple(map(str, written))
