@@ -38,7 +38,7 @@ class Stand(Protocol):
         """
 
     def script(self, probe: Probe) -> ProbeResult:
-        """Run a probe and read it as a whole: a stand-alone one, or a test file."""
+        """Run a stand-alone probe."""
 
     def overlaid(self, files: Mapping[str, str], tests: Sequence[str] = ()) -> SuiteReport:
         """Put test files into the tree, run some tests, or none: all of these files, and report what each did."""

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from agent.probe import Probe, ProbeResult
 from agent.values import Brief, Candidate
 from envs.history import Commit
 from envs.patches import BaseTree, FileChange
@@ -22,9 +20,8 @@ from selection.execution.runs import BASE, Runs
 from selection.execution.suite import SuiteLimits, known_suite, run_suite_on_base
 from selection.gate import BaseSuite, GateResult, demands_of, judge_patch
 from selection.policies import Preferences, Separator, decide
-from selection.policies.default import close_call
 from selection.pool import Pool, build_pool
-from selection.port import Comparer, Judge, ProbeWriter, WrittenProbe
+from selection.port import Judge, ProbeWriter, WrittenProbe
 from selection.standing import assess, behind
 from selection.values import Score, Selection
 from selection.verifier.score import VerifierInput, score_pool
@@ -63,30 +60,6 @@ class Execution:
     base_report: SuiteReport | None = None
     """The whole suite on base, where it was run; None: what is needed is run."""
 
-    def run_probe(self, patch: Patch, probe: Probe) -> ProbeResult:
-        """Run a probe with a patch applied, in a sandbox of its own; the empty patch is the base commit.
-
-        Raises:
-            PatchRejected: the patch does not apply.
-            SandboxLost: the machine failed twice.
-        """
-        with self.runs.on(patch) as session:
-            return session.probe(probe)
-
-
-class Advisers(NamedTuple):
-    """What models do for a selection; each may be missing."""
-
-    writer: ProbeWriter | None = None
-    judge: Judge | None = None
-    comparer: Comparer | None = None
-    compared: int = 3
-    """Leaders that nothing else tells apart are compared with each other, the best so many of them."""
-    separator: Separator | None = None
-
-
-NO_ADVISERS = Advisers()
-
 
 @dataclass(frozen=True)
 class Selector:
@@ -98,7 +71,9 @@ class Selector:
     execution: Execution | None = None
     """None: nothing is run."""
     written: Sequence[WrittenProbe] = ()
-    advisers: Advisers = NO_ADVISERS
+    judge: Judge | None = None
+    writer: ProbeWriter | None = None
+    separator: Separator | None = None
     max_changes: int = 32
     """Distinct changes that are run at most, the likeliest by their text first."""
     report: Report = field(default=lambda _kind, _data: None)
@@ -134,9 +109,12 @@ class Selector:
             seen = self._matrix(self.execution, evidence, pool, gates)
             evidence = evidence.model_copy(update={"probes": seen.probes, "cells": seen.cells})
             evidence = _with_scores(evidence, behaviour(evidence, seen.behaviours))
-        evidence = _with_scores(evidence, self._opinions(evidence, pool, gates))
+        if self.judge is not None and pool.clusters:
+            self.report("phase", {"name": "judge"})
+            survivors = [pool.candidates[leader] for leader in in_play(evidence, gates)]
+            evidence = _with_scores(evidence, self.judge.scores(survivors) if survivors else ())
         evidence = Evidence.model_validate(evidence.model_dump())
-        selection, log = choose(evidence, self.preferences, self.advisers.separator)
+        selection, log = choose(evidence, self.preferences, self.separator)
         patches = {name: pool.parts[name].patch for name in pool.candidates}
         return Choice(selection=selection, gates=gates, patches=patches), log
 
@@ -159,21 +137,6 @@ class Selector:
             *(Score(verifier=LEARNED, candidate_id=leader, value=learned[leader]) for leader in evidence.leaders),
             *agreement(evidence, diffs),
         )
-
-    def _opinions(self, evidence: Evidence, pool: Pool, gates: Mapping[str, GateResult]) -> tuple[Score, ...]:
-        """What models say of changes that may still be chosen: of each by itself, then of those that are level, side by side."""
-        judge, comparer = self.advisers.judge, self.advisers.comparer
-        survivors = [pool.candidates[leader] for leader in in_play(evidence, gates)]
-        if not survivors:
-            return ()
-        scores: tuple[Score, ...] = ()
-        if judge is not None:
-            self.report("phase", {"name": "judge"})
-            scores = judge.scores(survivors)
-        if comparer is not None:
-            close = close_call(assess(_with_scores(evidence, scores)), self.advisers.compared)
-            scores += comparer.scores([pool.candidates[leader] for leader in close]) if close else ()
-        return scores
 
     def _gates(self, execution: Execution, evidence: Evidence, pool: Pool) -> dict[str, GateResult]:
         """Send changes through the gate: of each trajectory the one that it ranks first, and the next only when that one fell."""
@@ -230,7 +193,7 @@ class Selector:
         leaders = in_play(evidence, gates)
         if not leaders:
             return _NOTHING
-        written = (*self.written, *(self.advisers.writer.write() if self.advisers.writer else ()))
+        written = (*self.written, *(self.writer.write() if self.writer else ()))
         files = self.base.tree.files()
         issue = self.brief.task.issue
         checks = gather(

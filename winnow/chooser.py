@@ -14,7 +14,7 @@ from selection.execution.runs import Runs
 from selection.execution.suite import SuiteLimits
 from selection.policies import POLICIES, Preferences
 from selection.port import WrittenProbe
-from selection.selector import NO_ADVISERS, Advisers, Execution, Selector
+from selection.selector import Execution, Selector
 from winnow.errors import SettingsError
 from winnow.machines import Machines
 from winnow.prepare import limits
@@ -88,9 +88,8 @@ def make_selector(
     *,
     report: Report,
     written: Sequence[WrittenProbe] = (),
-    advisers: Advisers = NO_ADVISERS,
 ) -> Selector:
-    """The selector that the settings ask for; without `advisers` no model has a say."""
+    """The selector that the settings ask for."""
 
     def tell(kind: str, data: Mapping[str, object]) -> None:
         report(kind, data)
@@ -101,7 +100,6 @@ def make_selector(
         preferences=preferences_of(settings),
         execution=execution,
         written=written,
-        advisers=advisers,
         max_changes=settings.selection.max_changes,
         report=tell,
     )

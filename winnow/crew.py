@@ -29,7 +29,6 @@ from selection.judge.deeds import deeds
 from selection.judge.judge import SIZE, ModelJudge, NoJudge
 from selection.policies import NoSeparator, Separator
 from selection.port import Comparer, Judge, ProbeWriter
-from selection.selector import Advisers
 from winnow.errors import SettingsError
 from winnow.plan import plan_writers, who_proposes
 from winnow.purse import OWN, SELECTION, Purse
@@ -196,28 +195,6 @@ class Crew:
             open_workspace=open_workspace,
             report=report,
         )
-
-    @contextmanager
-    def advisers(
-        self,
-        brief: Brief,
-        base: BaseTree,
-        candidates: Sequence[Candidate],
-        *,
-        context: Context | None,
-        run_probe: RunProbe,
-        open_workspace: Callable[[], AbstractContextManager[Workspace]],
-        report: Callable[[str, Mapping[str, Any]], None],
-    ) -> Iterator[Advisers]:
-        """Open all that models do for a selection; see the methods above."""
-        with ExitStack() as stack:
-            yield Advisers(
-                writer=self.writer(brief, context, open_workspace, report),
-                judge=stack.enter_context(self.judge(brief, base)),
-                comparer=stack.enter_context(self.comparer(brief, base)),
-                compared=self._settings.selection.compare,
-                separator=stack.enter_context(self.separator(brief, base, candidates, run_probe)),
-            )
 
     def _deeds(self, candidate: Candidate) -> str:
         """What a candidate's trajectory did, where it was one of this run."""

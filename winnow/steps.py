@@ -183,21 +183,8 @@ def select(context: RunContext, round_number: int) -> Choice:
         ledger=context.run.path / _EVIDENCE,
         known=True,
     )
-    with (
-        BaseTree(brief.snapshot, folder=context.run.scratch) as base,
-        context.crew.advisers(
-            brief,
-            base,
-            candidates,
-            context=localize(context),
-            run_probe=execution.run_probe,
-            open_workspace=_opener(context, brief),
-            report=context.report,
-        ) as advisers,
-    ):
-        selector = make_selector(
-            context.settings, brief, base, execution, report=context.report, written=written, advisers=advisers
-        )
+    with BaseTree(brief.snapshot, folder=context.run.scratch) as base:
+        selector = make_selector(context.settings, brief, base, execution, report=context.report, written=written)
         choice, log = selector.select(candidates)
     context.run.save(CHOICE, choice)
     _explain(context, log)

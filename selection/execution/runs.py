@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
 
-from agent.probe import Probe, ProbeResult
+from agent.probe import Probe
 from envs.snippets import Snippet
 from envs.values import Patch, SuiteReport
 from sandbox.errors import SandboxLost
@@ -75,14 +75,9 @@ class Session:
                 return CheckRun(script=stand.script(program))
             if body.kind == "script":
                 return CheckRun(script=stand.script(body))
-            tests = only or (body.test or body.path,)
-            return CheckRun(tests=_trimmed(stand.overlaid({**dict(body.support), body.path: body.content}, tests)))
+            return CheckRun(tests=_trimmed(stand.overlaid({body.path: body.content}, only)))
 
         return self._once(("check", body.model_dump(mode="json"), list(only), turn), CheckRun, run)
-
-    def probe(self, probe: Probe) -> ProbeResult:
-        """Run a probe of either kind as its author would, with what it printed."""
-        return self._once(("probe", probe.model_dump(mode="json")), ProbeResult, lambda stand: stand.script(probe))
 
     def _once(self, what: tuple[object, ...], kind: type[V], run: Callable[[Stand], V]) -> V:
         return self._ledger.once(key_of(self._bench.key, self._patch.diff, *what), kind, lambda: self._run(run))

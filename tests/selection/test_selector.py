@@ -12,10 +12,10 @@ from envs.snippets import SnippetRun
 from envs.values import Issue, Outcome, Patch, Task
 from sandbox.errors import SandboxLost
 from selection.choose import replay
-from selection.evidence import BEHAVIOUR, COMPARISON, JUDGE, Verdict
+from selection.evidence import BEHAVIOUR, JUDGE, Verdict
 from selection.execution.ledger import Ledger
 from selection.port import WrittenProbe
-from selection.selector import Advisers, Choice
+from selection.selector import Choice
 from selection.values import Origin, Score
 from tests.selection.bench_kit import Outcomes, Program, ScriptedBench, Table, make_base, report
 
@@ -421,50 +421,9 @@ class HalfAJudge:
 
 def test_a_judge_that_fails_half_way_leaves_the_rest_unknown(table: Table) -> None:
     candidates = [table.candidate(SMALL), table.candidate(LARGE)]
-    choice, log = table.select(both_pass(), candidates, advisers=Advisers(judge=HalfAJudge()))
+    choice, log = table.select(both_pass(), candidates, judge=HalfAJudge())
     assert choice.selection.verdict == "chosen"
     assert [score.value for score in log.evidence.scores if score.verifier == JUDGE] == [0.9, None]
-
-
-class Comparer:
-    """Likes the larger change better."""
-
-    def __init__(self) -> None:
-        self.asked: list[list[str]] = []
-
-    def scores(self, finalists: Sequence[Candidate]) -> tuple[Score, ...]:
-        self.asked.append([one.id for one in finalists])
-        largest = max(finalists, key=lambda one: len(one.patch.diff)).id
-        return tuple(
-            Score(verifier=COMPARISON, candidate_id=one.id, value=float(one.id == largest)) for one in finalists
-        )
-
-
-def test_what_execution_leaves_level_is_compared(table: Table) -> None:
-    candidates = [table.candidate(SMALL), table.candidate(LARGE)]
-    level = Comparer()
-    choice, log = table.select(both_pass(), candidates, advisers=Advisers(comparer=level))
-    assert [sorted(names) for names in level.asked] == [["c0", "c1"]]
-    kept = [score.candidate_id for score in log.evidence.scores if score.verifier == COMPARISON]
-    assert sorted(kept) == ["c0", "c1"]
-    assert replay(log) == choice.selection
-
-
-class Writer:
-    """Writes the one test that the larger change passes."""
-
-    def write(self) -> tuple[WrittenProbe, ...]:
-        return (script("p"),)
-
-
-def test_a_writers_test_votes(table: Table) -> None:
-    bench = ScriptedBench(
-        {"": [PASSES], IN_SMALL: [PASSES], IN_LARGE: [PASSES]},
-        programs={"p": says(base="present", small="present", large="fixed")},
-    )
-    candidates = [table.candidate(SMALL), table.candidate(LARGE)]
-    choice, _ = table.select(bench, candidates, advisers=Advisers(writer=Writer()))
-    assert choice.selection.chosen == candidates[1].id
 
 
 def test_a_lost_sandbox_is_opened_once_more(table: Table) -> None:
