@@ -60,6 +60,7 @@ class Budget:
         spent: Usage = _NOTHING,
         past: Usage = _NOTHING,
         elapsed_s: float = 0.0,
+        label: str = "budget",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start to count.
@@ -70,12 +71,14 @@ class Budget:
             spent: what earlier processes spent and nobody will serve back.
             past: what earlier processes spent and a journal will serve back.
             elapsed_s: seconds that earlier processes took.
+            label: what it is called where it refuses a call.
             clock: seconds, monotonic.
         """
         self.limits = limits or BudgetLimits()
         self._chain: tuple[Budget, ...] = (self, *(parent._chain if parent else ()))
         # One lock for the whole tree: reservations are rare and short, and there is no order of locks to get wrong.
         self._lock: threading.Lock = parent._lock if parent else threading.Lock()
+        self._label = label
         self._clock = clock
         self._start = clock() - elapsed_s
         self._spent = self._past = self._reserved = _NOTHING
@@ -183,17 +186,26 @@ class Budget:
                 hint="Give its price (0 for an endpoint of your own), or limit tokens or calls instead of USD.",
             )
         if limits.usd is not None and total.usd is not None and (total.usd > limits.usd + _ROUNDING or limits.usd == 0):
-            raise _exhausted(f"{limits.usd:g} USD", f"{total.usd - (worst.usd or 0):.4f}", f"{worst.usd or 0:.4f} USD")
+            raise self._exhausted(
+                f"{limits.usd:g} USD", f"{total.usd - (worst.usd or 0):.4f}", f"{worst.usd or 0:.4f} USD"
+            )
         if limits.tokens is not None and (_tokens(total) > limits.tokens or limits.tokens == 0):
             need = _tokens(worst)
-            raise _exhausted(f"{limits.tokens} tokens", str(_tokens(total) - need), f"{need} tokens")
+            raise self._exhausted(f"{limits.tokens} tokens", str(_tokens(total) - need), f"{need} tokens")
         if limits.calls is not None and (total.calls > limits.calls or limits.calls == 0):
-            raise _exhausted(f"{limits.calls} calls", str(total.calls - worst.calls), "one")
+            raise self._exhausted(f"{limits.calls} calls", str(total.calls - worst.calls), "one")
         elapsed = self._clock() - self._start
         if limits.seconds is not None and elapsed >= limits.seconds:
             raise BudgetExhausted(
-                f"The budget of {limits.seconds:g} seconds is used up.", hint="Raise the limit to go on from here."
+                f"The {self._label} of {limits.seconds:g} seconds is used up.",
+                hint="Raise the limit to go on from here.",
             )
+
+    def _exhausted(self, limit: str, used: str, need: str) -> BudgetExhausted:
+        return BudgetExhausted(
+            f"The {self._label} of {limit} does not cover the next call: {used} are spent or reserved, and it may need {need}.",
+            hint="Raise the limit to go on from here.",
+        )
 
 
 class Reservation:
@@ -257,11 +269,4 @@ def _minus(whole: Usage, part: Usage) -> Usage:
         usd=usd,
         cpu_seconds=max(0.0, whole.cpu_seconds - part.cpu_seconds),
         estimated_calls=max(0, whole.estimated_calls - part.estimated_calls),
-    )
-
-
-def _exhausted(limit: str, used: str, need: str) -> BudgetExhausted:
-    return BudgetExhausted(
-        f"The budget of {limit} does not cover the next call: {used} are spent or reserved, and it may need {need}.",
-        hint="Raise the limit to go on from here.",
     )

@@ -1,6 +1,7 @@
 """A probe: a test made for the issue, and what it says of a tree."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Literal
 
 from agent.tools.text import clean, clip
@@ -49,29 +50,36 @@ def run_probe(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLimi
     Raises:
         SandboxError: the machine failed.
     """
+    with ExitStack() as stack:
+        for path, content in ((probe.path, probe.content), *probe.support):
+            try:
+                stack.enter_context(_placed(workspace, path, content.encode()))
+            except OSError as error:
+                output = f"{path} cannot be written: {error.strerror}"
+                return ProbeResult(verdict="broken", exit_code=None, output=output)
+        run = _run_script if probe.kind == "script" else _run_test
+        return run(workspace, probe, brief, limits)
+
+
+@contextmanager
+def _placed(workspace: Workspace, path: str, data: bytes) -> Iterator[None]:
+    """Have a file in the tree, and afterwards what was there before."""
     before: bytes | None = None
     with suppress(OSError):
-        before = workspace.read(probe.path)
-    data, mode = probe.content.encode(), 0o644
+        before = workspace.read(path)
+    mode = 0o644
     if before is not None and before != data:
-        said = workspace.box.exec(("stat", "-L", "-c", "%a", "--", probe.path), timeout=60).out.strip()
+        said = workspace.box.exec(("stat", "-L", "-c", "%a", "--", path), timeout=60).out.strip()
         mode = int(said, 8) if said else mode
+    if before != data:
+        workspace.write(path, data)
     try:
-        if before != data:
-            workspace.write(probe.path, data)
-    except OSError as error:
-        return ProbeResult(verdict="broken", exit_code=None, output=f"{probe.path} cannot be written: {error.strerror}")
-    try:
-        return (
-            _run_script(workspace, probe, brief, limits)
-            if probe.kind == "script"
-            else _run_test(workspace, probe, brief, limits)
-        )
+        yield
     finally:
         if before is None:
-            workspace.box.exec(("rm", "-f", "--", probe.path), timeout=60)
+            workspace.box.exec(("rm", "-f", "--", path), timeout=60)
         elif before != data:
-            workspace.write(probe.path, before, mode=mode)
+            workspace.write(path, before, mode=mode)
 
 
 def _run_script(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLimits) -> ProbeResult:
@@ -88,8 +96,8 @@ def _run_script(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLi
 
 
 def _run_test(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLimits) -> ProbeResult:
-    name = probe.path
-    if brief.suite.kind == "unittest":
+    name = probe.test or probe.path
+    if brief.suite.kind == "unittest" and not probe.test:
         name = name.removesuffix(".py").replace("/", ".")
     if brief.suite.kind == "command":
         return ProbeResult(

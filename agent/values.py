@@ -99,6 +99,11 @@ class Probe(Value):
     path: str
     """Relative to the work tree."""
     content: str
+    """Of the whole file, so that the probe can be carried to other trees."""
+    test: str = ""
+    """Of a test file: the id of the one test in it that is the probe; empty: all of them."""
+    support: tuple[tuple[str, str], ...] = ()
+    """Other files of the tests that were changed with it, which it may need: (path, content)."""
 
 
 class Trajectory(Value):

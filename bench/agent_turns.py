@@ -40,8 +40,8 @@ DefaultAgent(model, DockerEnvironment(image=sys.argv[2]), **settings).run("Say h
 class Walk(NamedTuple):
     """One run against the endpoint."""
 
-    calls: list[tuple[int, float, float, int]]
-    """(turn, came, answered, bytes of the request), in order of arrival."""
+    calls: list[tuple[int, float, float, int, int]]
+    """(turn, came, answered, bytes of the request, seed of the conversation), in order of arrival."""
     seconds: float
     started: float
     """Seconds from process start to the first call."""
@@ -107,7 +107,7 @@ def _resident(pid: int) -> float:
         return 0.0
 
 
-def turn_costs(calls: Sequence[tuple[int, float, float, int]]) -> dict[int, float]:
+def turn_costs(calls: Sequence[tuple[int, float, float, int, int]]) -> dict[int, float]:
     """Milliseconds from each reply to the next request, by turn, of a single conversation."""
     ordered = sorted(calls)
     return {after[0]: (after[1] - before[2]) * 1e3 for before, after in itertools.pairwise(ordered)}
@@ -200,18 +200,32 @@ def disk(folder: Path) -> str:
 
 
 def many(fix: Sequence[str], env: dict[str, str], counts: Sequence[int]) -> None:
-    """Trajectories side by side, 20 turns each, one second of latency."""
+    """Trajectories side by side, 20 turns each, one second of latency.
+
+    A conversation's own time is from its first call to its last reply: the opening of its sandbox, and the wait behind the first call
+    of all, which goes alone, come before. The whole is from the first call of all to the last reply of all.
+    """
     print(
-        "\n| trajectories | first call to last reply, s | ideal | over | start to first call, s | peak MB |\n|--:|--:|--:|--:|--:|--:|"
+        "\n| trajectories | conversation, median s | over | slowest | over | whole, s | over | last first call, s | "
+        "start to first call, s | peak MB |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     )
     before = None
     for count in counts:
         words = [*fix, "--turns", "25", "-n", str(count), "-w", str(count)]
         found = walk(words, "URL", turns=19, latency=1.0, env={**env, "WINNOW_AGENT_HYPOTHESES": "false"})
-        spent = max(call[2] for call in found.calls) - found.calls[0][1]
-        print(f"| {count} | {spent:.1f} | 20.0 | {spent / 20 - 1:+.0%} | {found.started:.1f} | {found.peak_mb:.0f} |")
+        began = min(call[1] for call in found.calls)
+        spent = max(call[2] for call in found.calls) - began
+        talks: dict[int, list[tuple[float, float]]] = {}
+        for _, came, answered, _, seed in found.calls:
+            talks.setdefault(seed, []).append((came, answered))
+        own = sorted(max(c[1] for c in talk) - min(c[0] for c in talk) for talk in talks.values())
+        median, slowest = statistics.median(own), own[-1]
+        last = max(min(c[0] for c in talk) for talk in talks.values()) - began
+        cells = [f"{value:.1f} | {value / 20 - 1:+.0%}" for value in (median, slowest, spent)]
+        print(f"| {count} | {' | '.join(cells)} | {last:.1f} | {found.started:.1f} | {found.peak_mb:.0f} |")
         if before:
-            print(f"| per further trajectory | | | | | {(found.peak_mb - before[1]) / (count - before[0]):.1f} |")
+            more = (found.peak_mb - before[1]) / (count - before[0])
+            print(f"| per further trajectory | | | | | | | | | {more:.1f} |")
         before = (count, found.peak_mb)
 
 

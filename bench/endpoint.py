@@ -2,17 +2,20 @@
 
     PYTHONPATH=. python bench/endpoint.py --turns 200 [--latency 1.0] [--peer]
 
-On end of standard input it prints one JSON line: when each call came and when it was answered, in seconds, by conversation turn.
+On end of standard input it prints one JSON line: of each call the conversation's turn, when it came and when it was answered, in seconds,
+the request's bytes, and the conversation's seed.
 """
 
 import argparse
 import json
+import re
 import sys
 import threading
 import time
 
 from tests.agent.models.server import Answer, ChatServer, Seen, completion
 
+_SEED = re.compile(rb'"seed": ?(\d+)')
 END = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
 
 
@@ -24,13 +27,14 @@ def main() -> None:
     parser.add_argument("--peer", action="store_true", help="speak mini-swe-agent's tool: bash, ended by an echo")
     options = parser.parse_args()
     lock = threading.Lock()
-    calls: list[tuple[int, float, float, int]] = []
+    calls: list[tuple[int, float, float, int, int]] = []
 
     def answer(seen: Seen) -> Answer:
         came = time.perf_counter()
         said = seen.raw.count(b'"role":"assistant"') + seen.raw.count(b'"role": "assistant"')
         if options.latency:
             time.sleep(options.latency)
+        seed = _SEED.search(seen.raw)
         tool = "bash" if options.peer else "shell"
         reply = completion("", (tool, json.dumps({"command": f"echo hi {said}"})))
         if said >= options.turns:
@@ -41,7 +45,7 @@ def main() -> None:
             )
             reply = completion("", last)
         with lock:
-            calls.append((said, came, time.perf_counter(), len(seen.raw)))
+            calls.append((said, came, time.perf_counter(), len(seen.raw), int(seed[1]) if seed else 0))
         return reply
 
     with ChatServer(answer, keep=False) as server:

@@ -1,6 +1,7 @@
 """What can be wrong with a task, before or while it is prepared.
 
 WinnowError                    (sandbox.errors)
+├── DatasetUnusable            a file of tasks or of predictions that cannot be read, or a bad record in it
 └── TaskError                  this task cannot be solved as it stands, and the user can change that
     ├── IssueUnusable          the issue is empty, cannot be read or cannot be fetched
     ├── RepositoryUnusable     no repository, a bare one, or one that cannot be read
@@ -16,6 +17,10 @@ from sandbox.errors import WinnowError
 
 class TaskError(WinnowError):
     """This task cannot be solved as it stands, and the user can change that."""
+
+
+class DatasetUnusable(WinnowError):
+    """A file of tasks or of predictions that cannot be read, or a bad record in it."""
 
 
 class IssueUnusable(TaskError):

@@ -6,7 +6,7 @@ and what changed is read back from git instead of being believed.
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -162,6 +162,21 @@ class Tree:
     def _batch(self, files: list[BaseFile]) -> Iterator[tuple[BaseFile, bytes]]:
         contents = self.contents(file.blob for file in files) if files else {}
         yield from ((file, contents[file.blob]) for file in files)
+
+    def find_words(self, words: Sequence[str], suffix: str) -> Iterator[tuple[str, int, str]]:
+        """Find whole words, as they stand: (path, line number from 1, line), by path. Binary files are left out.
+
+        Args:
+            words: any of them.
+            suffix: of paths.
+        """
+        wanted = [part for word in words for part in ("-e", word)]
+        found = self.git.ask("grep", "--cached", "-I", "-n", "-z", "-w", "-F", *wanted)
+        for line in found.out.split(b"\n"):
+            path, _, rest = line.partition(b"\0")
+            number, _, text = rest.partition(b"\0")
+            if number.isdigit() and path.endswith(suffix.encode()):
+                yield path.decode("utf-8", "surrogateescape"), int(number), text.decode("utf-8", "replace")
 
     def apply(self, patch: Patch) -> tuple[FileChange, ...]:
         """Apply a patch to a copy of the tree and say what came of it. Context must match exactly; hunks may have moved.

@@ -52,8 +52,8 @@ def configuration(spec: SandboxSpec, **more: object) -> dict[str, object]:
 
 
 def without_image(kind: str, spec: SandboxSpec) -> None:
-    """Raise `SandboxUnavailable` when an image was named, which would be ignored silently otherwise."""
-    if spec.image:
+    """Raise `SandboxUnavailable` when an image was named or its tree is wanted, which would be ignored silently otherwise."""
+    if spec.image or spec.keep:
         raise SandboxUnavailable(
             f"{kind} machines have no images, but {spec.image!r} was named",
             hint="Start a Docker Engine, or leave the image out.",

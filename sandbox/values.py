@@ -18,6 +18,9 @@ class SandboxSpec(Value):
     """Docker image reference. None on machines that have no images (confined local, host)."""
     workdir: str = "/work"
     """Absolute path of the work tree inside; empty and writable when the sandbox opens."""
+    keep: bool = False
+    """The work tree is what the image has at `workdir`, copied when it is written to, instead of an empty one: no copying in. Files there
+    must be writable for the sandbox's user. Docker only; its engine has no limit for such a tree, and `disk_mb` bounds each file."""
     env: Mapping[str, str] = Field(default_factory=dict)
     """Variables of every command, over PATH, HOME, USER, LOGNAME, LANG, TMPDIR and TERM=dumb. The caller's environment never enters."""
     network: bool = False

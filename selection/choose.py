@@ -11,21 +11,13 @@ from selection.evidence import Evidence, Verdict
 from selection.policies import NoSeparator, Preferences, Separator, decide
 from selection.settle import is_settled
 from selection.standing import Assessment, assess
-from selection.values import Decision, Score, Selection
+from selection.values import Decision, Score, Selection, Separation
 
 GATE, PROBES = "suite", "probes"
 """Names of the verifiers whose word is the outcome of runs."""
 
 
 DEFAULTS = Preferences()
-
-
-class Separation(Value):
-    """What a selection trajectory was asked, and what it came to."""
-
-    finalists: tuple[str, ...]
-    picked: str | None
-    """None: it came to no answer."""
 
 
 class SelectionLog(Value):
@@ -69,10 +61,9 @@ class _Recorder:
         self._inner = inner
         self.kept: list[Separation] = []
 
-    def separate(self, task_id: str, finalists: tuple[str, ...]) -> str | None:
-        picked = self._inner.separate(task_id, finalists)
-        self.kept.append(Separation(finalists=finalists, picked=picked))
-        return picked
+    def separate(self, task_id: str, finalists: tuple[str, ...]) -> Separation:
+        self.kept.append(self._inner.separate(task_id, finalists))
+        return self.kept[-1]
 
 
 class _Answers:
@@ -81,13 +72,13 @@ class _Answers:
     def __init__(self, separations: tuple[Separation, ...]) -> None:
         self._left = list(separations)
 
-    def separate(self, task_id: str, finalists: tuple[str, ...]) -> str | None:
+    def separate(self, task_id: str, finalists: tuple[str, ...]) -> Separation:
         if not self._left or self._left[0].finalists != finalists:
             raise PoolUnusable(
                 f"The log of {task_id} does not say which of {', '.join(finalists)} was picked.",
                 hint="Select again from the evidence.",
             )
-        return self._left.pop(0).picked
+        return self._left.pop(0)
 
 
 def _selection(assessment: Assessment, decision: Decision) -> Selection:

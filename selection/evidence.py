@@ -22,6 +22,8 @@ LEARNED = "learned"
 """Name of the verifier that was trained on labelled patches."""
 BEHAVIOUR = "behaviour"
 """Name of the verifier that says how many others do the same with the issue's code; see `selection.behaviour`."""
+COMPARISON = "comparison"
+"""Name of the verifier that compares leaders with each other, by a chat model; see `selection.judge.compare`."""
 AGREEMENT = "agreement"
 """Name of the verifier that says how much a change shares with what other families changed; see `selection.agreement`."""
 
@@ -106,7 +108,7 @@ class Evidence(Value):
     probes: tuple[ProbeRecord, ...] = ()
     cells: tuple[Cell, ...] = ()
     scores: tuple[Score, ...] = ()
-    """Of leaders, by verifiers `judge`, `learned`, `agreement` and `behaviour`; others are kept but not looked at."""
+    """Of leaders, by verifiers `judge`, `learned`, `comparison`, `agreement` and `behaviour`; others are kept but not looked at."""
 
     @model_validator(mode="after")
     def _is_closed(self) -> Self:

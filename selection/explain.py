@@ -11,7 +11,7 @@ from selection.evidence import Entry, ProbeRecord, Verdict
 from selection.policies import POLICIES, NoSeparator, Preferences, decide
 from selection.policies.chance import probabilities
 from selection.standing import Standing, assess
-from selection.values import Selection
+from selection.values import Selection, Separation
 from selection.weights import ProbeWeight
 
 
@@ -55,6 +55,8 @@ class Explanation(Value):
     """By probe."""
     matrix: Mapping[str, Mapping[str, Verdict]]
     """By probe, then by leader; repetitions folded."""
+    separations: tuple[Separation, ...] = ()
+    """What a selection trajectory was asked and came to; one for each time that the policy asked."""
     alternatives: tuple[Alternative, ...]
     """The other policies, without a selection trajectory."""
 
@@ -91,5 +93,6 @@ def explain(log: SelectionLog) -> Explanation:
         probes=tuple(sorted(evidence.probes, key=lambda probe: probe.id)),
         weights=assessment.weights,
         matrix=assessment.table.verdicts,
+        separations=log.separations,
         alternatives=tuple(alternatives),
     )

@@ -28,6 +28,7 @@ def markdown(explanation: Explanation, *, picture: str | None = None) -> str:
         "## Probes",
         _matrix(explanation),
         _weights(explanation),
+        *_separations(explanation),
         "## What other policies would have delivered",
         _alternatives(explanation),
     ]
@@ -133,6 +134,24 @@ def _weights(explanation: Explanation) -> str:
         for weight in explanation.weights
     ]
     return _table(("probe", "from", "author", "weight", "why"), rows)
+
+
+def _separations(explanation: Explanation) -> list[str]:
+    """What selection trajectories tried; nothing where none came to write a test or to an answer."""
+    blocks: list[str] = []
+    for asked in explanation.separations:
+        if not asked.tests and asked.picked is None:
+            continue
+        answer = f"picked {_inline(asked.picked)}" if asked.picked else "came to no answer"
+        blocks.append(
+            f"It was asked about {', '.join(map(_inline, asked.finalists))} and {answer}: {_inline(asked.reason)}."
+        )
+        rows = [
+            (test.id, test.base, *(test.verdicts.get(leader, "?") for leader in asked.finalists), test.why)
+            for test in asked.tests
+        ]
+        blocks.append(_table(("test", "base", *asked.finalists, "why"), rows))
+    return ["## The selection trajectory", *blocks] if blocks else []
 
 
 def _alternatives(explanation: Explanation) -> str:

@@ -73,6 +73,13 @@ class Judge(Protocol):
         """
 
 
+class Comparer(Protocol):
+    """Opinion on leaders side by side, by a model, for close calls."""
+
+    def scores(self, finalists: Sequence[Candidate]) -> tuple[Score, ...]:
+        """One score of verifier `comparison` for each of a handful of leaders; see `Judge.scores`."""
+
+
 class ProbeWriter(Protocol):
     """Writes tests for the issue without proposing a patch."""
 

@@ -6,7 +6,7 @@ from statistics import fmean
 from pydantic import Field
 
 from sandbox.values import Value
-from selection.evidence import AGREEMENT, BEHAVIOUR, JUDGE, LEARNED, Evidence, Gate, Verdict
+from selection.evidence import AGREEMENT, BEHAVIOUR, COMPARISON, JUDGE, LEARNED, Evidence, Gate, Verdict
 from selection.votes import copies, votes
 from selection.weights import ProbeWeight, Table, fold, own_clusters, weigh
 
@@ -37,6 +37,8 @@ class Standing(Value):
     """Candidates in the cluster."""
     judge: float | None = None
     learned: float | None = None
+    compared: float | None = None
+    """Share of the comparisons with other leaders that it won, ties half; None: it was not compared."""
     agreement: float | None = None
     behaviour: float | None = None
     size: int = Field(ge=0)
@@ -87,6 +89,7 @@ def assess(evidence: Evidence) -> Assessment:
             copies=repeated[leader],
             judge=scores.get((JUDGE, leader)),
             learned=scores.get((LEARNED, leader)),
+            compared=scores.get((COMPARISON, leader)),
             agreement=scores.get((AGREEMENT, leader)),
             behaviour=scores.get((BEHAVIOUR, leader)),
             size=cluster.size,

@@ -80,8 +80,12 @@ def text_form(diff: str) -> TextForm | str:
 
 def is_aside(file: FileDiff) -> bool:
     """Say whether a file is no part of the fix: a test, or a script that was made at the top to try something out."""
-    path = file.new or file.old or ""
-    return is_test_path(path) or (file.old is None and "/" not in path and bool(_SCRATCH.match(path)))
+    return is_beside(file.new or file.old or "", created=file.old is None)
+
+
+def is_beside(path: str, *, created: bool) -> bool:
+    """The same of a path, and whether the change makes that file."""
+    return is_test_path(path) or (created and "/" not in path and bool(_SCRATCH.match(path)))
 
 
 def _blocks(file: FileDiff) -> Iterator[Block]:

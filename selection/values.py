@@ -69,6 +69,31 @@ class Margin(Value):
     second: float | None
 
 
+class SeparatingTest(Value):
+    """A test that a selection trajectory wrote, and what it showed."""
+
+    id: str
+    """As `selection.port.WrittenProbe.id`."""
+    content: str
+    why: str = ""
+    """Which of the issue's demands it tests, in the trajectory's words."""
+    base: str
+    """On base: `present`, `fixed`, `broken` or `timed_out`."""
+    verdicts: Mapping[str, str] = Field(default_factory=dict)
+    """The same by finalist."""
+
+
+class Separation(Value):
+    """What a selection trajectory was asked, and what it came to."""
+
+    finalists: tuple[str, ...]
+    picked: str | None = None
+    """None: it came to no answer."""
+    reason: str = ""
+    """For people: why this one, or why there is no answer."""
+    tests: tuple[SeparatingTest, ...] = ()
+
+
 class Decision(Value):
     """A policy's answer."""
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from winnow.cli_eval import app as eval_app
 from winnow.cli_select import app as select_app
 from winnow.errors import Exit
 from winnow.output import errors as _errors
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(select_app, name="select")
+app.add_typer(eval_app, name="eval")
 
 _NEXT = "What to do"
 _WHERE = "Where it runs"
@@ -122,6 +124,9 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         list[str] | None,
         typer.Option(help="NAME=IN/CACHED/OUT, USD per million tokens. Repeatable.", rich_help_panel=_WHO),
     ] = None,
+    judge_model: Annotated[
+        str | None, typer.Option(help="Model that judges. [default: the first --model]", rich_help_panel=_WHO)
+    ] = None,
     max_candidates: Annotated[
         int | None, typer.Option(help="Edits tried in a trajectory.", rich_help_panel=_HOW)
     ] = None,
@@ -208,8 +213,12 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         "sandbox": {"kind": sandbox, "memory_mb": memory_mb, "disk_mb": disk_mb},
         "image": {"name": image, "base": base_image, "setup": setup, "python": python},
         "suite": {"command": test_command, "paths": tests, "timeout_s": suite_timeout},
-        "selection": {"policy": policy, "price_of_wrong": price_of_wrong},
         "repair": {"max_candidates": max_candidates},
+        "selection": {
+            "policy": policy,
+            "price_of_wrong": price_of_wrong,
+            "judge_model": judge_model,
+        },
     }
 
     def work(report: Callable[..., None]) -> Any:

@@ -1,16 +1,15 @@
-"""The proposers of one process, the models that they use and the money that they share."""
+"""The proposers and the judges of one process, and the models that they use."""
 
+import re
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 
-from agent.budget import Budget, BudgetLimits
 from agent.context.reading import Reading, read_files
 from agent.context.values import Context
-from agent.journal import Journal
-from agent.models.journaled import SPENT, ReplayModel, usage_of
-from agent.models.open import Endpoint, ModelSpec, TrajectoryModel, open_model
+from agent.models.journaled import SPENT, ReplayModel
+from agent.models.open import Endpoint, ModelSpec, open_model
 from agent.models.prices import Price
 from agent.models.retrying import RetryPolicy
 from agent.models.values import Sampling
@@ -20,35 +19,41 @@ from agent.tools.values import ToolLimits
 from agent.trajectory.hypotheses import Hypothesis, find_hypotheses
 from agent.trajectory.proposer import AgentProposer
 from agent.trajectory.values import LoopLimits
-from agent.values import Brief
+from agent.values import Brief, Candidate
 from envs.patches import BaseTree
+from envs.workspace import Workspace
+from selection.distinguish.separator import TrajectorySeparator
+from selection.distinguish.trials import RunProbe, Trials
+from selection.judge.compare import ModelComparer, NoComparer
+from selection.judge.deeds import deeds
+from selection.judge.judge import SIZE, ModelJudge, NoJudge
+from selection.policies import NoSeparator, Separator
+from selection.port import Comparer, Judge, ProbeWriter
 from winnow.errors import SettingsError
-from winnow.plan import who_proposes
+from winnow.plan import plan_writers, who_proposes
+from winnow.purse import OWN, SELECTION, Purse
 from winnow.settings import Settings
 from winnow.store import RunDir, read_lines
+from winnow.writers import AgentWriters, NoWriter
 
-_OWN = "run"
-"""Share of the calls that belong to no trajectory; their journal lies in the run's folder."""
-OWN_JOURNAL = "events.jsonl"
+_PLAIN_NAME = re.compile(r"\w[\w.-]*")
+_SHORT = 8_192
+"""Output tokens of one opinion, reasoning included."""
+_WRITERS_TURNS = 30
+"""Turns of one writer of tests, at most."""
+_BYTES_PER_TOKEN = 2
+"""What a prompt that is bounded in bytes may take of a conversation's tokens, on the safe side."""
 
 
 class Crew:
-    """Everybody who proposes in a run. Safe to use from several threads once it is made."""
+    """Everybody who proposes or judges in a run. Safe to use from several threads once it is made."""
 
     def __init__(self, settings: Settings, run: RunDir, endpoints: Mapping[str, Endpoint], *, elapsed_s: float) -> None:
         """Read what the run has spent so far; `elapsed_s` are the seconds that earlier processes took."""
-        limits = settings.budget
-        allowed = BudgetLimits(usd=limits.usd, tokens=limits.tokens, calls=limits.calls, seconds=limits.seconds)
-        for endpoint in endpoints.values():
-            endpoint.require_price(allowed)
         self._settings = settings
         self._run = run
         self._endpoints = endpoints
-        self._budget = Budget(allowed, elapsed_s=elapsed_s)
-        self._lock = threading.Lock()
-        # All of them before the first call: what was spent must count before anything is spent.
-        self._shares = {share: self._share(share) for share in self._journals()}
-        self._opened: set[str] = set()
+        self._purse = Purse(settings, run, endpoints, elapsed_s=elapsed_s)
         self._proposers: dict[str, Proposer] = {
             "repair": RepairProposer(
                 max_candidates=settings.repair.max_candidates,
@@ -58,7 +63,7 @@ class Crew:
         }
         if endpoints:
             self._proposers["agent"] = AgentProposer(
-                self._model, limits=_loop_limits(settings), sampling=_sampling(settings)
+                self._purse.model, limits=_loop_limits(settings), sampling=_sampling(settings)
             )
 
     def proposer(self, name: str) -> Proposer:
@@ -68,9 +73,9 @@ class Crew:
     def hypotheses(self, brief: Brief, context: Context) -> tuple[Hypothesis, ...]:
         """Ask the first model for different explanations, as many as a round has trajectories that take one."""
         count = self._settings.run.trajectories - (self._settings.run.trajectories + 2) // 3
-        with self._journal(_OWN) as journal:
+        with self._purse.conversation(self._settings.model.names[0], OWN) as (model, _):
             return find_hypotheses(
-                self._model(self._settings.model.names[0], _OWN, journal),
+                model,
                 brief,
                 context,
                 count=max(1, count),
@@ -82,37 +87,120 @@ class Crew:
         """Let the first model read the files that seem to matter, and order them by what it says."""
         endpoint = self._endpoints[self._settings.model.names[0]]
         issue = brief.task.issue.text if brief.task.issue else "\n".join(brief.targets)
-        reading = read_files(endpoint.for_trajectory(self._shares[_OWN]), context, issue=issue, base=base, most=count)
-        with self._journal(_OWN) as journal:
+        reading = read_files(
+            endpoint.for_trajectory(self._purse.share(OWN)), context, issue=issue, base=base, most=count
+        )
+        with self._purse.journal(OWN) as journal:
             journal.append(SPENT, usage=reading.usage.model_dump(mode="json"))
         return reading
 
-    def _model(self, name: str, share: str, journal: Journal) -> TrajectoryModel:
-        """A model for one trajectory, which pays from its own share of the run's budget."""
-        with self._lock:
-            if share not in self._shares:
-                self._shares[share] = self._share(share)
-            budget = self._shares[share]
-            again = share in self._opened
-            self._opened.add(share)
-        # A second opening in one process has paid for what the journal now holds, and says so only once.
-        return self._endpoints[name].for_trajectory(budget, journal, recall=not again)
+    @contextmanager
+    def judge(self, brief: Brief, base: BaseTree) -> Iterator[Judge]:
+        """Open the judge of this run; one that says nothing where it is switched off or there is no model.
 
-    def _share(self, share: str) -> Budget:
-        return Budget(parent=self._budget, past=usage_of(read_lines(self._path(share))))
+        Args:
+            brief: what the changes are for.
+            base: the base commit's files, open.
+        """
+        chosen = self._settings.selection
+        if not self._endpoints or not chosen.judge:
+            yield NoJudge()
+            return
+        with self._purse.calls(selector(self._settings), f"{SELECTION}/judge") as model:
+            yield ModelJudge(
+                model,
+                _issue(brief),
+                base,
+                deeds_of=self._deeds,
+                samples=chosen.judge,
+                views=chosen.judge_views,
+                sampling=_judging(self._settings),
+                size=self._prompt_size,
+            )
 
-    def _path(self, share: str) -> Path:
-        folder = self._run.path if share == _OWN else self._run.trajectory(share)
-        return folder / OWN_JOURNAL
+    @contextmanager
+    def comparer(self, brief: Brief, base: BaseTree) -> Iterator[Comparer]:
+        """Open the comparer of leaders; one that says nothing where it is switched off or there is no model. Arguments as above.
 
-    def _journal(self, share: str) -> Journal:
-        return Journal(self._path(share))
+        `settings.selection.compare` says how many leaders are worth comparing (`selection.policies.default.close_call`).
+        """
+        if not self._endpoints or self._settings.selection.compare < 2:
+            yield NoComparer()
+            return
+        with self._purse.calls(selector(self._settings), f"{SELECTION}/compare") as model:
+            yield ModelComparer(model, _issue(brief), base, sampling=_judging(self._settings), size=self._prompt_size)
 
-    def _journals(self) -> Iterator[str]:
-        """Shares that somebody has written to, and the run's own."""
-        yield _OWN
-        for path in sorted((self._run.path / "trajectories").glob("*/events.jsonl")):
-            yield path.parent.name
+    @property
+    def _prompt_size(self) -> int:
+        """Bytes of a prompt that is made at once."""
+        return min(SIZE, _BYTES_PER_TOKEN * self._settings.model.context_tokens)
+
+    @contextmanager
+    def separator(
+        self, brief: Brief, base: BaseTree, candidates: Sequence[Candidate], run_probe: RunProbe
+    ) -> Iterator[Separator]:
+        """Open the selection trajectory; one that comes to no answer where it is switched off or there is no model.
+
+        Args:
+            brief: what the changes are for.
+            base: the base commit's files, open.
+            candidates: finalists are among them.
+            run_probe: runs the tests that it writes.
+        """
+        chosen, name = self._settings.selection, selector(self._settings)
+        if not self._endpoints or not chosen.distinguish:
+            yield NoSeparator()
+            return
+        with self._purse.journal(f"{SELECTION}/trials") as journal:
+            yield TrajectorySeparator(
+                lambda order: self._purse.conversation(name, f"{SELECTION}/{order}"),
+                Trials(run_probe, journal),
+                _issue(brief),
+                base,
+                {candidate.id: candidate for candidate in candidates},
+                sampling=_judging(self._settings),
+                python=brief.image.python,
+                seconds=self._settings.agent.command_timeout_s,
+                tests=chosen.distinguish,
+                context_tokens=self._settings.model.context_tokens,
+            )
+
+    def writer(
+        self,
+        brief: Brief,
+        context: Context | None,
+        open_workspace: Callable[[], AbstractContextManager[Workspace]],
+        report: Callable[[str, Mapping[str, Any]], None],
+    ) -> ProbeWriter:
+        """Return the agents that write tests; nobody where none is asked for or there is no model.
+
+        Args:
+            brief: what the tests are for.
+            context: what is known of the repository, as for trajectories; None: nothing.
+            open_workspace: opens a fresh sandbox with the base commit in it.
+            report: told what is going on.
+        """
+        settings, name = self._settings, selector(self._settings)
+        if not self._endpoints or not settings.selection.writers:
+            return NoWriter()
+        limits = _loop_limits(settings)
+        limits = limits.model_copy(update={"turns": min(limits.turns, _WRITERS_TURNS)})
+        return AgentWriters(
+            AgentProposer(self._purse.model, limits=limits, sampling=_sampling(settings)),
+            self._purse,
+            self._run,
+            brief,
+            context,
+            assignments=plan_writers(settings, name),
+            open_workspace=open_workspace,
+            report=report,
+        )
+
+    def _deeds(self, candidate: Candidate) -> str:
+        """What a candidate's trajectory did, where it was one of this run."""
+        if not _PLAIN_NAME.fullmatch(candidate.trajectory_id):
+            return ""
+        return deeds(read_lines(self._purse.path(candidate.trajectory_id)))
 
 
 @contextmanager
@@ -132,9 +220,10 @@ def open_crew(
         SettingsError: agents are asked for, and no model is named.
         PriceUnknown: there is a limit in USD, and a price that nobody knows.
     """
-    names = settings.model.names if "agent" in who_proposes(settings) else ()
-    if "agent" in who_proposes(settings) and not names:
+    if "agent" in who_proposes(settings) and not settings.model.names:
         raise SettingsError("agents need a model", hint="Name one with --model, or use --proposers repair.")
+    chooser = selector(settings)
+    names = (*settings.model.names, *([chooser] if chooser else []))
     with ExitStack() as stack:
         endpoints = {
             name: Endpoint(ReplayModel([], name=name), Price(input=0, output=0))
@@ -158,6 +247,29 @@ def _spec(settings: Settings, name: str) -> ModelSpec:
             known: Price(input=fresh, cached_input=cached, output=output)
             for known, (fresh, cached, output) in model.prices.items()
         },
+    )
+
+
+def selector(settings: Settings) -> str:
+    """Name of the model that judges and writes tests for the selection; empty where no model is named."""
+    return settings.selection.judge_model or (settings.model.names[0] if settings.model.names else "")
+
+
+def _issue(brief: Brief) -> str:
+    """What is to be solved, in the user's words where there are any."""
+    if brief.task.issue is not None:
+        return brief.task.issue.text
+    said = [f"{test}\n{brief.base_report.messages.get(test, '')}".strip() for test in brief.targets]
+    return "These tests fail and have to pass:\n\n" + "\n\n".join(said)
+
+
+def _judging(settings: Settings) -> Sampling:
+    """How opinions are drawn: greedily where the user says nothing else."""
+    model = settings.model
+    return Sampling(
+        temperature=0.0 if model.temperature is None else model.temperature,
+        max_output_tokens=min(_SHORT, model.max_output_tokens),
+        reasoning_effort=model.reasoning_effort,
     )
 
 

@@ -12,6 +12,8 @@
 | 23 | the project's environment cannot be made |
 | 24 | the patch was found but could not be delivered; it is kept in the run |
 | 25 | a file of candidates, pools, labels or a selection's log cannot be used |
+| 26 | a dataset or a file of predictions cannot be used |
+| 27 | machines failed for some patches, which have no grade; the same command grades those |
 | 30 | no sandbox of the wanted kind can be had |
 | 31 | the image does not exist |
 | 32 | the machine was lost half-way; the run can be resumed |
@@ -22,6 +24,8 @@
 | 51 | the endpoint wants another key |
 | 52 | the endpoint does not know the model, or refuses the request |
 | 53 | the budget does not cover a single try |
+| 60 | no such batch, it is in use, or it was started with other settings |
+| 61 | tasks of a batch have no outcome yet: machines failed, or its budget is used up; the same command goes on |
 | 130 | interrupted; the run can be resumed |
 """
 
@@ -29,6 +33,7 @@ from enum import IntEnum
 
 from agent.models.errors import AuthenticationFailed, BudgetExhausted, ModelError, ModelUnavailable
 from envs.errors import (
+    DatasetUnusable,
     ImageBuildFailed,
     IssueUnusable,
     PatchRejected,
@@ -57,6 +62,10 @@ class RunUnusable(WinnowError):
     """No such run, or another process works on it."""
 
 
+class BatchUnusable(WinnowError):
+    """No such batch, another process works on it, or it was started with other settings."""
+
+
 class DeliveryFailed(WinnowError):
     """The patch was found but could not be delivered; it is kept in the run."""
 
@@ -78,6 +87,8 @@ class Exit(IntEnum):
     ENVIRONMENT = 23
     DELIVERY = 24
     POOL = 25
+    DATASET = 26
+    UNGRADED = 27
     NO_SANDBOX = 30
     NO_IMAGE = 31
     SANDBOX_LOST = 32
@@ -88,14 +99,18 @@ class Exit(IntEnum):
     MODEL_KEY = 51
     MODEL_REJECTED = 52
     BUDGET = 53
+    BATCH = 60
+    BATCH_INCOMPLETE = 61
     INTERRUPTED = 130
 
 
 _CODES: tuple[tuple[type[WinnowError], Exit], ...] = (
     (SettingsError, Exit.USAGE),
     (RunUnusable, Exit.RUN),
+    (BatchUnusable, Exit.BATCH),
     (DeliveryFailed, Exit.DELIVERY),
     (Interrupted, Exit.INTERRUPTED),
+    (DatasetUnusable, Exit.DATASET),
     (RepositoryUnusable, Exit.REPOSITORY),
     (IssueUnusable, Exit.ISSUE),
     (SuiteUnusable, Exit.SUITE),

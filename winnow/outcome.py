@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from agent.models.journaled import usage_of
 from agent.values import Brief, Candidate, Trajectory
 from envs.patches import paths
 from envs.suite import BAD, compare
@@ -12,15 +11,15 @@ from sandbox.errors import WinnowError
 from selection.gate import GateResult
 from selection.selector import Choice
 from selection.values import Selection, Verdict
-from winnow.crew import OWN_JOURNAL
 from winnow.errors import Exit
 from winnow.plan import who_proposes
 from winnow.prepare import prepare
+from winnow.purse import beside_trajectories
 from winnow.result import Contest, FixResult, TestCounts
 from winnow.settings import Settings
 from winnow.state import RunContext
 from winnow.steps import CHOICE, load_trajectories
-from winnow.store import Status, read_lines
+from winnow.store import Status
 
 _MANY_RIVALS = 5
 """So many distinct changes that pass the same tests mean that the tests say little (specification of the repairer, section 10)."""
@@ -42,7 +41,7 @@ def conclude(context: RunContext, status: Status) -> FixResult:
         )
     trajectories = load_trajectories(context)
     selection = choice.selection
-    own = usage_of(read_lines(context.run.path / OWN_JOURNAL))
+    own = beside_trajectories(context.run)
     usage = sum((t.usage for t in trajectories), own).model_copy(update={"cpu_seconds": status.cpu_seconds})
     contest = _contest(choice, trajectories)
     chosen = next((c for t in trajectories for c in t.candidates if c.id == selection.chosen), None)

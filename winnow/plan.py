@@ -80,6 +80,20 @@ def plan_round(
     return RoundPlan(number=number, seats=tuple(seats))
 
 
+def plan_writers(settings: Settings, model: str) -> tuple[Assignment, ...]:
+    """What the agents that write tests are told: alike, but for how they sample."""
+    temperature = settings.model.temperature
+    return tuple(
+        Assignment(
+            strategy="probes",
+            model=model,
+            temperature=temperature if temperature is not None else _WARM if place else 0.0,
+            seed=settings.run.seed + place,
+        )
+        for place in range(settings.selection.writers)
+    )
+
+
 def _assign(
     settings: Settings,
     index: int,

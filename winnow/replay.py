@@ -15,7 +15,7 @@ from winnow.store import Store
 from winnow.timeline import Report
 
 _KEPT = ("snapshot.json", BRIEF, "context.json", "events.jsonl")
-_KEPT_EACH = ("round-*.json", "trajectories/*/events.jsonl")
+_KEPT_EACH = ("round-*.json", "trajectories/*/events.jsonl", "selection/*.jsonl")
 
 
 class ReplayResult(Value):

@@ -72,7 +72,7 @@ class Image(_Section):
     """Docker image with the project's dependencies, used as it is."""
     base: str | None = None
     """Docker image that environments are built on; any with Python, venv and git does. None: the official one of the
-    newest Python that the project supports."""
+    newest Python that the project supports. For tasks of a dataset also several: 3.9=NAME,3.11=NAME."""
     setup: tuple[str, ...] = ()
     """Shell commands that install the project, instead of what is detected."""
     python: str | None = None
@@ -166,7 +166,7 @@ class Agent(_Section):
 
 
 class Selection(_Section):
-    """How one of several changes is chosen."""
+    """How one of several changes is chosen. What a model does for it happens only where one is named."""
 
     policy: str = "default"
     """`default`, `fusion`, `codemonkeys`, `agentless`, `r2egym`, `majority`, `shortest`, `first` or `random`."""
@@ -180,6 +180,20 @@ class Selection(_Section):
     """For one generated test, or one piece of the issue's code."""
     max_changes: int = Field(default=32, ge=1)
     """Distinct changes that are run at most."""
+    judge: int = Field(default=4, ge=0, le=64)
+    """Opinions of a model on each change that got through the gate; 0: none."""
+    judge_views: tuple[Literal["patch", "trajectory"], ...] = Field(default=("patch", "trajectory"), min_length=1)
+    """What the opinions look at, in turns: the change alone, or also what was run on the way to it."""
+    judge_model: str | None = None
+    """Model that judges, compares and writes tests for the selection. None: the first of `model.names`."""
+    compare: int = Field(default=3, ge=0, le=6)
+    """Changes that no other evidence tells apart are compared with each other by a model, the best so many of them; below 2: never."""
+    distinguish: int = Field(default=8, ge=0, le=50)
+    """Tests that a selection trajectory may write to tell the leaders apart where they are tied; 0: none is opened."""
+    writers: int = Field(default=1, ge=0, le=16)
+    """Agents that write tests for the issue and propose no patch."""
+    budget_share: float = Field(default=0.25, ge=0, lt=1)
+    """Part of every limit of `budget` that trajectories leave to the selection, where there can be several candidates."""
 
 
 class Budget(_Section):
@@ -191,6 +205,46 @@ class Budget(_Section):
     calls: int | None = Field(default=None, ge=0)
     seconds: float | None = Field(default=None, ge=0)
     """Wall time of all processes that worked on the run."""
+
+
+class Tasks(_Section):
+    """Tasks of a dataset: where their repositories and images come from, and how patches of them are graded."""
+
+    mirrors: tuple[str, ...] = ()
+    """Folders of repositories, OWNER__NAME.git or OWNER/NAME.git, that are asked before any address."""
+    repository_url: str = "https://github.com/{repository}.git"
+    """Address of a repository, with {repository}, {owner} or {name} in it. Empty: mirrors alone."""
+    pull: bool = True
+    """Ask registries for images before building them."""
+    image_gb: float = Field(default=80.0, gt=0)
+    """Disk that images built for tasks may use, GiB; over it, those that were not used for longest are removed."""
+    workers: int = Field(default=0, ge=0)
+    """Grades at once; 0: one per core."""
+    timeout_s: float = Field(default=1800.0, gt=0)
+    """For the hidden tests of one task."""
+    network: bool = False
+    """Let hidden tests use the network. Some tests of requests need it; so does a patch that looks for the answer."""
+
+
+class Eval(_Section):
+    """A batch over a dataset; each task's run is governed by the other sections."""
+
+    out: Path | None = None
+    """The batch's folder. None: winnow-eval/DATASET here."""
+    grade: Literal["none", "chosen", "all"] = "none"
+    """What is graded: nothing, the delivered patch of each task, or every candidate, which pass@k and best@k need."""
+    workers: int = Field(default=0, ge=0)
+    """Tasks at once; 0: one per core, and with agents two."""
+    batch_usd: float | None = Field(default=None, ge=0)
+    """What all tasks together may cost. Each is lent `budget.usd` before it starts, so that needs to be set as well."""
+    retries: int = Field(default=2, ge=0)
+    """Of a task whose machine, endpoint or worker failed."""
+    cluster: str | None = None
+    """Address of a Ray cluster that the tasks run on; `auto`: the one that this machine belongs to. None: here."""
+    task_cpus: float = Field(default=1.0, gt=0)
+    """Cores that a task asks the cluster for."""
+    task_memory_mb: int = Field(default=0, ge=0)
+    """Memory that a task asks the cluster for, MiB; 0: that of the sandboxes that it has at once."""
 
 
 class GitHub(_Section):
@@ -215,4 +269,6 @@ class Settings(_Section):
     agent: Agent = Agent()
     selection: Selection = Selection()
     budget: Budget = Budget()
+    tasks: Tasks = Tasks()
+    eval: Eval = Eval()
     github: GitHub = GitHub()

@@ -21,6 +21,7 @@ from sandbox.choose import Kind, choose
 from sandbox.errors import DiskFull, SandboxLost, SandboxUnavailable, WinnowError
 from sandbox.port import SandboxProvider
 from sandbox.reaper import sweep
+from winnow.ahead import Ahead
 from winnow.crew import open_crew
 from winnow.deliver import deliver, tidy, under_way
 from winnow.errors import Interrupted, RunUnusable
@@ -175,6 +176,7 @@ def _solve(
         with (
             stoppable(machines, stop),
             open_crew(settings, run, elapsed_s=before.seconds, stop=stop, replay=replay) as crew,
+            Ahead() as ahead,
             open_graph(run.path / "checkpoint.sqlite") as graph,
         ):
             context = RunContext(
@@ -185,8 +187,10 @@ def _solve(
                 crew=crew,
                 report=report,
                 instead=instead(settings, machines),
+                workers=workers(settings),
+                ahead=ahead,
             )
-            run_to_end(graph, context, workers=workers(settings))
+            run_to_end(graph, context, workers=context.workers)
     except (WinnowError, KeyboardInterrupt) as error:
         stopped = machines.stopped or isinstance(error, KeyboardInterrupt)
         with suppress(DiskFull):  # then the first error is the one to tell

@@ -6,10 +6,11 @@ back as a dict, without an error. Everything larger is in the run store, under t
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, TypedDict
 
 from sandbox.port import SandboxProvider
+from winnow.ahead import Ahead
 from winnow.crew import Crew
 from winnow.machines import Machines
 from winnow.request import Request
@@ -54,3 +55,6 @@ class RunContext(Site):
     """Handles of one process that works on a run."""
 
     crew: Crew
+    workers: int = 1
+    """Trajectories at once."""
+    ahead: Ahead = field(default_factory=Ahead)

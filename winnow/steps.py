@@ -47,6 +47,7 @@ def localize(context: RunContext) -> Context | None:
         return known
     context.report("phase", {"name": "context"})
     brief = prepare(context)
+    context.ahead.start(_fresh(context, brief), min(context.workers, context.settings.run.trajectories))
     with BaseTree(brief.snapshot, folder=context.run.scratch) as base:
         found = find_context_of(brief, base)
         count = context.settings.agent.read_files
@@ -136,7 +137,11 @@ def walk(context: RunContext, seat: SeatState) -> Trajectory:
 
 
 def _opener(context: RunContext, brief: Brief) -> Callable[[], AbstractContextManager[Workspace]]:
-    """Opens fresh workspaces on the base commit."""
+    """Opens fresh workspaces on the base commit, or takes one that was opened ahead."""
+    return lambda: context.ahead.opened(_fresh(context, brief))
+
+
+def _fresh(context: RunContext, brief: Brief) -> Callable[[], AbstractContextManager[Workspace]]:
     return lambda: open_workspace(
         context.machines, brief.image, brief.snapshot, limits=limits(context.settings), run_id=context.run.id
     )

@@ -7,6 +7,7 @@ runs/ID/
   brief.json        image, suite, base report and targets, once prepared
   checkpoint.sqlite LangGraph's checkpoints of the run graph
   trajectories/ID/  events.jsonl (the journal), trajectory.json when ended
+  selection/        journals of what models were asked to choose
   evidence.jsonl    results of tests and probes on candidates, as they come
   choice.json       what the selector came to, and the patches as they are delivered
   selection-log.json, selection.md, selection.json, selection.svg
@@ -38,6 +39,8 @@ from sandbox.values import Value
 from winnow.errors import RunUnusable
 
 Model = TypeVar("Model", bound=Value)
+_TAIL = 16_384
+"""Bytes in which a line of a timeline is found."""
 State = Literal["running", "finished", "failed", "interrupted"]
 
 
@@ -154,7 +157,7 @@ class Store:
         runs = self.all()
         if name == "last" and runs:
             return runs[-1]
-        if not re.fullmatch(r"[0-9a-f-]{1,40}", name):
+        if not re.fullmatch(r"[\w.+-]{1,200}", name):
             raise RunUnusable(f"there is no run {name!r}", hint="`winnow runs` lists them.")
         found = [run for run in runs if run.id == name] or [
             r for r in runs if r.id.startswith(name) or r.id.endswith(name)
@@ -212,3 +215,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         return []
     whole = path.read_bytes().rpartition(b"\n")[0]
     return [json.loads(line) for line in whole.splitlines()]
+
+
+def read_last(path: Path) -> dict[str, Any] | None:
+    """The last whole line of a JSON-lines file, of which only the end is read; None where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            lines = file.read().rpartition(b"\n")[0].splitlines()
+        return dict(json.loads(lines[-1])) if lines else None
+    except (OSError, ValueError):
+        return None

@@ -15,6 +15,7 @@ from agent.context.pieces import rank_symbols
 from agent.context.query import Query, read_query
 from agent.context.ranking import Ranking, rank_sources, read_and_parse
 from agent.context.values import Bounds, Context, RankedFile
+from agent.related import required_tests
 from agent.values import Brief
 from envs.history import Commit, read_history
 from envs.patches import BaseTree
@@ -76,12 +77,15 @@ def find_context(
 
 
 def find_context_of(brief: Brief, base: BaseTree, *, bounds: Bounds | None = None) -> Context:
-    """As `find_context`, with everything that a brief holds."""
+    """As `find_context`, with everything that a brief holds.
+
+    Failing tests that do not belong to the issue are left out: where hundreds fail for a reason of the environment, what they import
+    and print would drown what the issue says.
+    """
     return find_context(
         base,
         issue=brief.task.issue.text if brief.task.issue else "",
-        failing={test: brief.base_report.messages.get(test, "") for test in brief.targets},
-        cues=brief.cues,
+        failing={test: brief.base_report.messages.get(test, "") for test in required_tests(brief)},
         repository=Path(brief.snapshot.origin),
         head=brief.snapshot.head_commit,
         bounds=bounds,

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agent.models import extras
 from agent.models.translate import Fault, is_context_full
 from agent.models.values import ChatRequest
 
+COUNTED = "stream_options"
+"""What asks for the token counts of a stream."""
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _OPTIONAL = {
     "temperature": ("temperature",),
@@ -29,6 +32,12 @@ _UNSUPPORTED = re.compile(
 )
 
 
+_STREAM_ONLY = re.compile(
+    r"only supports? stream|stream(?:ing)? (?:mode )?(?:only|is required|must be)|enable (?:the )?stream|stream.{0,20}set to true",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How requests are written for one endpoint."""
@@ -38,9 +47,13 @@ class Dialect:
     limit_cap: int | None = None
     """Most output tokens that the endpoint lets one ask for; None: no such limit is known."""
     dropped: frozenset[str] = frozenset()
-    """Keys of `_OPTIONAL` that it rejects."""
+    """Keys of `_OPTIONAL`, or `COUNTED`, that it rejects."""
     text_tools: bool = False
     """Tools are described and called in text."""
+    withheld: frozenset[str] = frozenset()
+    """Fields of the model's own earlier messages (`agent.models.extras`) that it does not want back."""
+    stream: bool = False
+    """It answers in pieces and in no other way."""
 
 
 def adapted(dialect: Dialect, request: ChatRequest, fault: Fault, *, tools_by_text: bool) -> Dialect | None:
@@ -58,6 +71,8 @@ def adapted(dialect: Dialect, request: ChatRequest, fault: Fault, *, tools_by_te
         return replace(dialect, text_tools=True) if tools_by_text else None
     if fault.status not in (400, 422):
         return None
+    if not dialect.stream and _STREAM_ONLY.search(fault.message):
+        return replace(dialect, stream=True)
     if _names(fault, _LIMITS):
         return _with_other_limit(dialect, request, fault)
     return _without_parameter(dialect, request, fault)
@@ -76,12 +91,14 @@ def sent(request: ChatRequest) -> Mapping[str, Any]:
 
 
 def _without_parameter(dialect: Dialect, request: ChatRequest, fault: Fault) -> Dialect | None:
-    if fault.param is None and not _UNSUPPORTED.search(fault.message):
-        return None
-    for key, names in _OPTIONAL.items():
-        if key not in dialect.dropped and _names(fault, names) and key in sent(request):
-            return replace(dialect, dropped=dialect.dropped | {key})
-    return None
+    if fault.param is not None or _UNSUPPORTED.search(fault.message):
+        for key, names in _OPTIONAL.items():
+            if key not in dialect.dropped and _names(fault, names) and key in sent(request):
+                return replace(dialect, dropped=dialect.dropped | {key})
+    if dialect.stream and COUNTED not in dialect.dropped and _names(fault, (COUNTED,)):
+        return replace(dialect, dropped=dialect.dropped | {COUNTED})
+    unwanted = extras.unwanted(request.messages, f"{fault.message} {fault.param or ''}") - dialect.withheld
+    return replace(dialect, withheld=dialect.withheld | unwanted) if unwanted and not dialect.text_tools else None
 
 
 def _names(fault: Fault, names: tuple[str, ...]) -> bool:

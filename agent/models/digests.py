@@ -1,6 +1,7 @@
 """Digests of requests: what the journal compares, and what token counts of earlier requests are found by."""
 
 import hashlib
+import json
 import threading
 
 from agent.models.values import ChatRequest, Message
@@ -52,6 +53,9 @@ def _content(message: Message) -> bytes:
     parts = [message.role, message.content, message.tool_call_id or "", message.written]
     for call in message.tool_calls:
         parts += [call.id, call.name, call.arguments]
+    extras = (message.extra, *(call.extra for call in message.tool_calls))
+    if any(extras):
+        parts.append(json.dumps(extras, sort_keys=True))
     texts = [part.encode("utf-8", "surrogatepass") for part in parts]
     return b"".join(len(text).to_bytes(8, "big") + text for text in texts)
 

@@ -51,6 +51,7 @@ class ModelUnavailable(ModelError):
     Attributes:
         retryable: another try may help. False: the account is used up, or the user asked to stop.
         retry_after_s: seconds that the endpoint asks to wait; None when it says nothing.
+        limited: the endpoint takes too many calls now, and so it does for everybody who shares it.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class ModelUnavailable(ModelError):
         maybe_billed: bool = False,
         retryable: bool = True,
         retry_after_s: float | None = None,
+        limited: bool = False,
     ) -> None:
         super().__init__(message, hint=hint, usage=usage, maybe_billed=maybe_billed)
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.limited = limited
 
 
 class AuthenticationFailed(ModelError):

@@ -24,6 +24,7 @@ from agent.values import Usage
 SPENT = "spent"
 """Kind of an event that says what calls cost whose answers are kept elsewhere."""
 
+_CHANGED = "The code, the prompts or a tool's output changed since."
 OnServed = Callable[[ChatRequest | None, Reply | None, Usage], None]
 """Told of each call that is not paid again: (request, reply, what it cost then). See `BudgetedModel.served`."""
 
@@ -32,7 +33,7 @@ _KINDS: Mapping[str, type[ModelError]] = {"context_full": ContextFull, "refused"
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
     """One answer of the past."""
 
     request: str
@@ -57,7 +58,7 @@ class JournaledModel:
         self._model = model
         self._journal = journal
         self._on_served = on_served or (lambda request, reply, usage: None)
-        self._answers, self._dropped = _answers(journal.past)
+        self._answers, self._dropped = read_answers(journal.past)
         self._digests = Digests()
         self._served = 0
         self._live = not self._answers
@@ -95,12 +96,12 @@ class JournaledModel:
         try:
             reply = self._model.complete(request)
         except (ModelError, BudgetExhausted) as error:
-            self._note(digest, error)
+            note(self._journal, digest, error)
             raise
-        self._journal.append("reply", request=digest, reply=_plain(reply))
+        self._journal.append("reply", request=digest, reply=plain(reply))
         return reply
 
-    def _serve(self, request: ChatRequest, answer: _Answer) -> Reply:
+    def _serve(self, request: ChatRequest, answer: Answer) -> Reply:
         self._served += 1
         reply = answer.outcome if isinstance(answer.outcome, Reply) else None
         self._on_served(request, reply, answer.usage)
@@ -117,17 +118,6 @@ class JournaledModel:
             self._on_served(None, None, usage)
         self._dropped = []
 
-    def _note(self, digest: str, error: ModelError | BudgetExhausted) -> None:
-        """Write an error down if it belongs to the course of the trajectory or cost something."""
-        kind = next((name for name, cls in _KINDS.items() if isinstance(error, cls)), None)
-        usage = (error.usage or Usage()).model_dump(mode="json", exclude_defaults=True)
-        if kind:
-            self._journal.append(
-                "refusal", request=digest, error=kind, message=str(error), hint=error.hint, usage=usage
-            )
-        elif usage:
-            self._journal.append("lost", usage=usage)
-
 
 class ReplayModel:
     """Plays the answers of a journal again, and nothing else. Safe to use from several threads.
@@ -138,7 +128,7 @@ class ReplayModel:
     def __init__(
         self, past: Iterable[Mapping[str, Any]], *, name: str = "replay", mode: Literal["strict", "lenient"] = "strict"
     ) -> None:
-        self._answers, _ = _answers(past)
+        self._answers, _ = read_answers(past)
         self._name = name
         self._strict = mode == "strict"
         self._digests = Digests()
@@ -165,12 +155,12 @@ class ReplayModel:
         digest = self._digests.of(request) if self._strict else None
         with self._lock:
             if self._next >= len(self._answers):
-                raise ScriptEnded(f"The journal holds {self._next} answers and was asked for one more.")
+                raise ScriptEnded(f"The journal holds no answer to call {self._next + 1}.", hint=_CHANGED)
             answer = self._answers[self._next]
             if digest is not None and digest != answer.request:
                 raise ScriptEnded(
                     f"Call {self._next + 1} asks something else than the journal's.",
-                    hint="The code, the prompts or a tool's output changed since. Replay leniently to go on nevertheless.",
+                    hint=f"{_CHANGED} Replay leniently to go on nevertheless.",
                 )
             self._next += 1
         if isinstance(answer.outcome, ModelError):
@@ -195,18 +185,18 @@ def _usage(event: Mapping[str, Any]) -> Usage:
     return Usage()
 
 
-def _answers(past: Iterable[Mapping[str, Any]]) -> tuple[list[_Answer], list[Usage]]:
+def read_answers(past: Iterable[Mapping[str, Any]]) -> tuple[list[Answer], list[Usage]]:
     """The answers that the last course of a trajectory goes on from, and the cost of all others."""
-    answers: list[_Answer] = []
+    answers: list[Answer] = []
     dropped: list[Usage] = []
     for event in past:
         usage = _usage(event)
         if event["kind"] == "reply":
             reply = Reply.model_validate({**event["reply"], "served": True})
-            answers.append(_Answer(event["request"], reply, usage))
+            answers.append(Answer(event["request"], reply, usage))
         elif event["kind"] == "refusal":
             error = _KINDS[event["error"]](event["message"], hint=event["hint"])
-            answers.append(_Answer(event["request"], error, usage))
+            answers.append(Answer(event["request"], error, usage))
         elif event["kind"] == "lost":
             dropped.append(usage)
         elif event["kind"] == "diverged":
@@ -216,6 +206,16 @@ def _answers(past: Iterable[Mapping[str, Any]]) -> tuple[list[_Answer], list[Usa
     return answers, dropped
 
 
-def _plain(reply: Reply) -> Mapping[str, Any]:
+def note(journal: Journal, digest: str, error: ModelError | BudgetExhausted) -> None:
+    """Write an error down if it belongs to the course of the trajectory or cost something."""
+    kind = next((name for name, cls in _KINDS.items() if isinstance(error, cls)), None)
+    usage = (error.usage or Usage()).model_dump(mode="json", exclude_defaults=True)
+    if kind:
+        journal.append("refusal", request=digest, error=kind, message=str(error), hint=error.hint, usage=usage)
+    elif usage:
+        journal.append("lost", usage=usage)
+
+
+def plain(reply: Reply) -> Mapping[str, Any]:
     """A reply as plain JSON values, without what is as by default; the usage is always there."""
     return {**reply.model_dump(mode="json", exclude_defaults=True), "usage": reply.usage.model_dump(mode="json")}

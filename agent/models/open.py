@@ -10,11 +10,13 @@ from agent.budget import Budget, BudgetLimits
 from agent.journal import Journal
 from agent.models.budgeted import BudgetedModel
 from agent.models.errors import PriceUnknown
+from agent.models.gate import Gate
 from agent.models.journaled import JournaledModel
 from agent.models.openai_chat import OpenAIChat, ToolProtocol
 from agent.models.port import ChatModel
 from agent.models.prices import Price, price_of
 from agent.models.retrying import RetryingModel, RetryPolicy
+from agent.models.unordered import UnorderedModel
 from agent.models.values import ChatRequest, Reply
 from sandbox.values import Value
 
@@ -37,7 +39,7 @@ class ModelSpec(Value):
 
 
 class TrajectoryModel:
-    """A chat model with its budget and its journal: what one trajectory talks to. For one thread at a time."""
+    """A chat model with its budget and its journal: what one trajectory talks to. For one thread at a time, but for `for_calls`."""
 
     def __init__(self, model: ChatModel, budgeted: BudgetedModel) -> None:
         self._model = model
@@ -63,7 +65,7 @@ class TrajectoryModel:
 
 
 class Endpoint:
-    """A model that many trajectories share: its connections, what was learned of it, and its price."""
+    """A model that many trajectories share: its connections, what was learned of it, its price, and its pauses."""
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class Endpoint:
         self.model = model
         self.price = price
         self._retry = retry
+        self._gate = Gate()
         self._stop = stop
         self._sleep = sleep
 
@@ -115,12 +118,19 @@ class Endpoint:
             recall: the journal's past was not counted as spent yet. False where this very budget paid for it.
         """
         budgeted = BudgetedModel(self.model, budget, self.price)
-        retrying = RetryingModel(budgeted, self._retry, stop=self._stop, sleep=self._sleep)
+        retrying = RetryingModel(budgeted, self._retry, gate=self._gate, stop=self._stop, sleep=self._sleep)
         model = (
             retrying
             if journal is None
             else JournaledModel(retrying, journal, on_served=budgeted.served if recall else None)
         )
+        return TrajectoryModel(model, budgeted)
+
+    def for_calls(self, budget: Budget, journal: Journal, *, recall: bool = True) -> TrajectoryModel:
+        """Return a model for calls that do not depend on each other, from several threads; arguments as above."""
+        budgeted = BudgetedModel(self.model, budget, self.price)
+        retrying = RetryingModel(budgeted, self._retry, stop=self._stop, sleep=self._sleep)
+        model = UnorderedModel(retrying, journal, on_served=budgeted.served if recall else None)
         return TrajectoryModel(model, budgeted)
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from agent.models import wire
+from agent.models import chunks, wire
 from agent.models.dialect import Dialect, adapted
 from agent.models.errors import ModelError, ModelUnavailable, Refused
 from agent.models.translate import Fault, read_fault, translate
@@ -90,12 +90,13 @@ class OpenAIChat:
             dialect = self.dialect
             answer = self._transport.post("/chat/completions", wire.encode(self._model, request, dialect))
             data = _object(answer) if answer.status < 300 else None
-            if data is not None and not data.get("error"):
+            error = wire.error_in(data) if data is not None else None
+            if data is not None and error is None:
                 reply = self._read(data, request, dialect)
                 return reply.model_copy(update={"seconds": self._clock() - start})
             if data is None and answer.status < 300:
                 raise self._unreadable("the body is no JSON object")
-            fault = self._fault(answer)
+            fault = self._fault(answer, error)
             if not self._learn(dialect, request, fault):
                 break
         raise translate(fault, model=self._name, endpoint=self._transport.endpoint)
@@ -113,7 +114,7 @@ class OpenAIChat:
             )
         try:
             return wire.decode(data, request, dialect, lenient_tools=self._protocol == "auto")
-        except wire.Unreadable as error:
+        except (wire.Unreadable, RecursionError) as error:
             raise self._unreadable(str(error), usage=known) from None
 
     def _learn(self, dialect: Dialect, request: ChatRequest, fault: Fault) -> bool:
@@ -127,13 +128,16 @@ class OpenAIChat:
                 for field in dataclasses.fields(Dialect)
                 if getattr(better, field.name) != getattr(dialect, field.name)
             }
-            if "dropped" in changed:
-                changed["dropped"] |= self._dialect.dropped
+            for name in ("dropped", "withheld"):
+                if name in changed:
+                    changed[name] |= getattr(self._dialect, name)
             self._dialect = dataclasses.replace(self._dialect, **changed)
             return True
 
-    def _fault(self, answer: Answer) -> Fault:
-        fault = read_fault(answer.status, answer.body, answer.headers)
+    def _fault(self, answer: Answer, error: Any) -> Fault:
+        """What went wrong; `error` is what stands in a successful answer."""
+        body = answer.body if error is None else json.dumps({"error": error}).encode()
+        fault = read_fault(answer.status, body, answer.headers)
         return dataclasses.replace(fault, message=self._transport.redact(fault.message))
 
     def _unreadable(self, why: str, **known: Any) -> ModelError:
@@ -147,8 +151,10 @@ class OpenAIChat:
 
 def _object(answer: Answer) -> Mapping[str, Any] | None:
     """The JSON object in an answer; None where there is none."""
+    if chunks.is_stream(answer.body):
+        return chunks.joined(answer.body)
     try:
         data = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None

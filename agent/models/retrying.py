@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from agent.models.errors import BudgetExhausted, ModelError, ModelUnavailable
+from agent.models.gate import Gate
 from agent.models.port import ChatModel
 from agent.models.values import ChatRequest, Reply
 from agent.values import Usage
@@ -38,6 +39,7 @@ class RetryingModel:
         model: ChatModel,
         policy: RetryPolicy | None = None,
         *,
+        gate: Gate | None = None,
         stop: threading.Event | None = None,
         sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -48,6 +50,7 @@ class RetryingModel:
         Args:
             model: tries once.
             policy: how often; None: as by default.
+            gate: what all callers of the endpoint pass; None: there are no others.
             stop: once set, no try starts and pauses end.
             sleep: waits so many seconds; None: until `stop` is set, at most.
             clock: seconds, monotonic.
@@ -55,6 +58,7 @@ class RetryingModel:
         """
         self._model = model
         self._policy = policy or RetryPolicy()
+        self._gate = gate or Gate()
         self._stop = stop or threading.Event()
         self._sleep = sleep or self._stop.wait
         self._clock = clock
@@ -71,22 +75,27 @@ class RetryingModel:
         lost = Usage()
         tries = 0
         while True:
-            if self._stop.is_set():
-                raise stopped(usage=lost)
-            tries += 1
-            try:
-                reply = self._model.complete(request)
-            except BudgetExhausted as error:
-                error.usage = lost
-                raise
-            except ModelError as error:
-                lost += error.usage or Usage()
-                pause = self._pause(error, tries, self._clock() - start)
-                if pause is None:
-                    raise _final(error, lost, tries) from None
-            else:
-                usage = reply.usage + lost if tries > 1 else reply.usage
-                return reply.model_copy(update={"usage": usage, "seconds": self._clock() - start})
+            with self._gate.passed(self._stop):
+                if self._stop.is_set():
+                    raise stopped(usage=lost)
+                tries += 1
+                try:
+                    reply = self._model.complete(request)
+                except BudgetExhausted as error:
+                    error.usage = lost
+                    raise
+                except ModelError as error:
+                    lost += error.usage or Usage()
+                    pause = self._pause(error, tries, self._clock() - start)
+                    if isinstance(error, ModelUnavailable) and error.limited and error.retryable:
+                        # Who gives up had better keep the others from trying at once, too.
+                        self._gate.limited(error.retry_after_s or pause or self._policy.first_wait_s)
+                    if pause is None:
+                        raise _final(error, lost, tries) from None
+                else:
+                    self._gate.answered()
+                    usage = reply.usage + lost if tries > 1 else reply.usage
+                    return reply.model_copy(update={"usage": usage, "seconds": self._clock() - start})
             self._sleep(pause)
 
     def _pause(self, error: ModelError, tries: int, passed: float) -> float | None:
@@ -119,4 +128,5 @@ def _final(error: ModelError, lost: Usage, tries: int) -> ModelError:
         usage=lost,
         retryable=False,
         retry_after_s=error.retry_after_s,
+        limited=error.limited,
     )

@@ -87,7 +87,10 @@ def _bytes(message: Message) -> int:
     for call in message.tool_calls:
         texts = (call.id, call.name, call.arguments)
         total += _PER_CALL + sum(len(text.encode("utf-8", "replace")) for text in texts)
-    return total
+    # ASCII escapes make it longer, never shorter.
+    return total + sum(
+        len(json.dumps(extra)) for extra in (message.extra, *(call.extra for call in message.tool_calls)) if extra
+    )
 
 
 def _tools(tools: tuple[ToolSpec, ...]) -> int:

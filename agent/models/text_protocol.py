@@ -37,6 +37,10 @@ _ATTRIBUTE = re.compile(r"(\w+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s>\"']+)"
 _INVENTED = re.compile(rf"^[ \t]*<{_RESULT}\b", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*```[\w-]*[ \t]*$")
 
+_MADE_UP = (
+    "You wrote a <tool_result> yourself. It is not real, and all that stood in your reply from there on{calls}was dropped "
+    "unread: results come in the next message, after you have ended yours."
+)
 INSTRUCTIONS = """\
 # Tools
 
@@ -67,6 +71,8 @@ class Parsed(NamedTuple):
     """(name, arguments as JSON text) in order."""
     written: str
     """All that was read, as it stood: the text without a result that the model made up, and what it wrote behind that."""
+    note: str = ""
+    """What was not read, in words for the model; empty: nothing."""
 
 
 def describe(tools: Sequence[ToolSpec]) -> str:
@@ -136,8 +142,11 @@ def parse(text: str, tools: Sequence[ToolSpec] = (), *, complete: bool = True) -
             nobody carries out half of it.
     """
     invented = _INVENTED.search(text)
+    note = ""
     if invented:
+        behind = len(_OPEN.findall(text, invented.start()))
         text = text[: invented.start()]
+        note = _MADE_UP.format(calls=f", with {behind} call{'s' * (behind > 1)}, " if behind else " ")
     strings = {tool.name: _string_parameters(tool) for tool in tools}
     contents: list[str] = []
     calls: list[tuple[str, str]] = []
@@ -150,7 +159,7 @@ def parse(text: str, tools: Sequence[ToolSpec] = (), *, complete: bool = True) -
         calls.append((name, arguments if closed or complete else f"{body} [cut off]"))
     contents.append(_unfenced(text[position:]) if calls else text)
     content = "\n".join(part for part in (content.strip() for content in contents) if part) if calls else text
-    return Parsed(content, tuple(calls), text.rstrip())
+    return Parsed(content, tuple(calls), text.rstrip(), note)
 
 
 def as_calls(parsed: Parsed, *, offset: int) -> tuple[ToolCall, ...]:

@@ -73,7 +73,7 @@ def read_fault(status: int, body: bytes, headers: Mapping[str, str], *, now: Cal
     wait = retry_after(headers, now=now)
     try:
         data: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = re.sub(r"<[^>]*>|\s+", " ", body.decode("utf-8", "replace")).strip()
         return Fault(status, text or "no reason given", retry_after_s=wait)
     data = data[0] if isinstance(data, list) and data else data
@@ -145,7 +145,8 @@ def translate(fault: Fault, *, model: str, endpoint: str) -> ModelError:  # noqa
             if fault.status == 429
             else "Try again later."
         )
-        return ModelUnavailable(told, hint=hint, retry_after_s=fault.retry_after_s)
+        limited = fault.status == 429 or fault.retry_after_s is not None
+        return ModelUnavailable(told, hint=hint, retry_after_s=fault.retry_after_s, limited=limited)
     if fault.status == 404 or _UNKNOWN_MODEL.search(fault.message) or "model_not_found" in codes:
         return ModelRejected(
             f"{endpoint} does not know the model {model}, or is no chat endpoint: {said}",

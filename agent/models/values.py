@@ -1,5 +1,6 @@
 """Values of one model call."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -24,6 +25,8 @@ class ToolCall(Value):
     name: str
     arguments: str
     """JSON text, which may be malformed."""
+    extra: Mapping[str, Any] = Field(default_factory=dict)
+    """What else the endpoint put into the call; goes back to it as it came (Gemini's signatures of thoughts)."""
 
 
 class Message(Value):
@@ -37,6 +40,9 @@ class Message(Value):
     """Of an assistant's message whose calls stood in its text: that text, which goes back word by word. Else empty."""
     tool_call_id: str | None = None
     """Of a tool's message: the call that it answers."""
+    extra: Mapping[str, Any] = Field(default_factory=dict)
+    """Of an assistant's message: what else the endpoint put into it; goes back to it as it came, as many models want their
+    reasoning returned (`reasoning_content`, `reasoning_details`)."""
 
 
 class Sampling(Value):
@@ -79,7 +85,9 @@ class Reply(Value):
     model: str
     """As the endpoint names it."""
     reasoning: str = ""
-    """The model's own thoughts where the endpoint shows them; kept for people, never sent back."""
+    """The model's own thoughts where the endpoint shows them, for people; what goes back to the endpoint is `Message.extra`."""
+    note: str = ""
+    """What was left out of the reply on reading it, in words for the model; empty: nothing."""
     logprobs: tuple[TokenLogprob, ...] | None = None
     """None when the endpoint gave none."""
     seconds: float = 0.0

@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from agent.models import text_protocol
-from agent.models.dialect import Dialect, sent
+from agent.models import extras, text_protocol
+from agent.models.dialect import COUNTED, Dialect, sent
 from agent.models.values import ChatRequest, Message, Reply, TokenLogprob, ToolCall
 from agent.values import Usage
 
 Finish = Literal["stop", "tool_calls", "length"]
 _CUT = {"length", "max_tokens", "max_output_tokens"}
+_ODD = re.compile(r"[^a-zA-Z0-9_-]")
 _THOUGHT = re.compile(r"\s*<think(?:ing)?>(.*?)(?:</think(?:ing)?>\s*|\Z)", re.DOTALL)
 
 
@@ -29,13 +30,15 @@ def encode(model: str, request: ChatRequest, dialect: Dialect) -> bytes:
     if dialect.text_tools:
         body["messages"] = text_protocol.render(request.messages, request.tools)
     else:
-        body["messages"] = [_message(message) for message in request.messages]
+        body["messages"] = [_message(message, dialect.withheld) for message in request.messages]
         if request.tools:
             body["tools"] = [{"type": "function", "function": dict(tool)} for tool in request.tools]
     body[dialect.limit] = min(sampling.max_output_tokens, dialect.limit_cap or sampling.max_output_tokens)
     for key, value in sent(request).items():
         if key not in dialect.dropped:
             body |= {"logprobs": True, "top_logprobs": value} if key == "logprobs" else {key: value}
+    if dialect.stream:
+        body |= {"stream": True} | ({} if COUNTED in dialect.dropped else {COUNTED: {"include_usage": True}})
     try:
         return to_json(body)
     except PydanticSerializationError:
@@ -69,19 +72,22 @@ def decode(data: Mapping[str, Any], request: ChatRequest, dialect: Dialect, *, l
     finish = str(choice.get("finish_reason") or "")
     offset = sum(len(message.tool_calls) for message in request.messages)
     calls = _calls(raw, offset)
-    written = ""
+    written = note = ""
     if not calls and request.tools and (dialect.text_tools or lenient_tools):
         parsed = text_protocol.parse(content, request.tools, complete=finish not in _CUT)
         known = {tool.name for tool in request.tools}
-        if dialect.text_tools or all(name in known for name, _ in parsed.calls):
-            content, calls = parsed.content, text_protocol.as_calls(parsed, offset=offset)
+        if dialect.text_tools or (parsed.calls and all(name in known for name, _ in parsed.calls)):
+            content, calls, note = parsed.content, text_protocol.as_calls(parsed, offset=offset), parsed.note
             written = parsed.written if calls else ""
     return Reply(
-        message=Message(role="assistant", content=content, tool_calls=calls, written=written),
+        message=Message(
+            role="assistant", content=content, tool_calls=calls, written=written, extra=extras.of_message(raw)
+        ),
         finish="length" if finish in _CUT else "tool_calls" if calls else "stop",
         usage=usage_of(data),
         model=_text(data.get("model")),
         reasoning=reasoning,
+        note=note,
         logprobs=_logprobs(choice.get("logprobs")),
     )
 
@@ -98,6 +104,16 @@ def usage_of(data: Mapping[str, Any]) -> Usage:
     return Usage(calls=1, input_tokens=prompt, output_tokens=output, cached_tokens=min(prompt, _count(cached)))
 
 
+def error_in(data: Mapping[str, Any]) -> Any:
+    """Return the error that stands in the place of an answer, of the whole or of its choice; None where there is none."""
+    choices = data.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if data.get("error") or not isinstance(choice, dict):
+        return data.get("error") or None
+    failed = choice.get("finish_reason") == "error"
+    return choice.get("error") or ({"message": "the answer ended with an error"} if failed else None)
+
+
 def is_filtered(data: Mapping[str, Any]) -> bool:
     """Say whether a filter took the answer away."""
     choices = data.get("choices")
@@ -105,17 +121,29 @@ def is_filtered(data: Mapping[str, Any]) -> bool:
     return isinstance(choice, dict) and choice.get("finish_reason") == "content_filter"
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, withheld: frozenset[str]) -> dict[str, Any]:
     wire: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         wire["content"] = message.content or None
-        wire["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _sendable(call.arguments)}}
-            for call in message.tool_calls
-        ]
+        wire["tool_calls"] = [_call(call, withheld) for call in message.tool_calls]
     if message.tool_call_id is not None:
         wire["tool_call_id"] = message.tool_call_id
+    if message.extra:
+        wire |= {key: value for key, value in message.extra.items() if key not in withheld}
     return wire
+
+
+def _call(call: ToolCall, withheld: frozenset[str]) -> dict[str, Any]:
+    function = {"name": _nameable(call.name), "arguments": _sendable(call.arguments)}
+    wire: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
+    if call.extra:
+        wire |= {key: value for key, value in call.extra.items() if key not in withheld}
+    return wire
+
+
+def _nameable(name: str) -> str:
+    """A name as it may be sent back: endpoints reject a whole conversation in which a model once made up an odd one."""
+    return _ODD.sub("_", name)[:64] or "unnamed"
 
 
 @lru_cache(maxsize=2048)
@@ -145,7 +173,12 @@ def _calls(raw: Mapping[str, Any], offset: int) -> tuple[ToolCall, ...]:
         while any(call.id == unique for call in calls):
             unique = f"{unique}_{index}"
         calls.append(
-            ToolCall(id=unique, name=_text(function.get("name")), arguments=_arguments(function.get("arguments")))
+            ToolCall(
+                id=unique,
+                name=_text(function.get("name")),
+                arguments=_arguments(function.get("arguments")),
+                extra=extras.of_call(entry),
+            )
         )
     return tuple(calls)
 

@@ -4,6 +4,7 @@ What a model meant is taken where it is unmistakable (an empty string, a code fe
 else comes back as one sentence that says which argument is wrong and what is expected.
 """
 
+import ast
 import difflib
 import json
 import re
@@ -14,6 +15,11 @@ from agent.tools.text import one_line
 
 _FENCE = re.compile(r"\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 _TRAILING = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+_SYNONYMS = {
+    "cmd": "command", "old_str": "old", "old_string": "old", "new_str": "new", "new_string": "new", "file_path": "path",
+    "filename": "path", "file": "path", "query": "pattern", "regex": "pattern", "start_line": "start", "end_line": "end",
+}  # fmt: skip
+"""What other agents call these arguments; taken where nothing else can be meant."""
 _WRAPPERS = ("arguments", "parameters", "input")
 _NAMES = {
     "string": "a string",
@@ -59,6 +65,7 @@ def _as_list(found: Any, schema: Mapping[str, Any]) -> Any:
     if isinstance(found, list):
         return {name: found}
     item = whole["items"]["properties"]
+    found = _named(found, {**schema["properties"], **item}) if isinstance(found, dict) else found
     if isinstance(found, dict) and name not in found and set(found) & set(item):
         rest = {key: value for key, value in found.items() if key in schema["properties"]}
         return {**rest, name: [{key: value for key, value in found.items() if key not in rest}]}
@@ -81,7 +88,19 @@ def _load(text: str) -> Any:
     try:
         return _parse(_TRAILING.sub(lambda match: match[1] or "", text))
     except (ValueError, RecursionError):
-        raise Invalid(_complaint(text, first)) from None
+        found = _python(text)
+        if found is None:
+            raise Invalid(_complaint(text, first)) from None
+        return found
+
+
+def _python(text: str) -> dict[str, Any] | None:
+    """Read a dictionary in Python's notation; None where it is none, or holds what JSON has not."""
+    try:
+        found = ast.literal_eval(text.strip())
+        return json.loads(json.dumps(found)) if isinstance(found, dict) else None
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
 
 
 def _parse(text: str) -> Any:
@@ -106,6 +125,7 @@ def _complaint(text: str, error: ValueError) -> str:
 
 def _object(found: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> dict[str, Any]:
     properties = schema["properties"]
+    found = _named(found, properties)
     known = {name: value for name, value in found.items() if value is not None or name not in properties}
     for name in known:
         if name not in properties:
@@ -116,6 +136,15 @@ def _object(found: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> 
         if name not in known:
             raise Invalid(f"The argument `{_at(where, name)}` is missing. {_usage(schema)}")
     return {name: _value(value, properties[name], _at(where, name)) for name, value in known.items()}
+
+
+def _named(found: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the tool's names of arguments for those of other agents' tools."""
+    meant = {
+        name: _SYNONYMS[name] if name not in properties and _SYNONYMS.get(name, "") in properties else name
+        for name in found
+    }
+    return {meant[name] if meant[name] not in found else name: value for name, value in found.items()}
 
 
 def _value(value: Any, schema: Mapping[str, Any], where: str) -> Any:

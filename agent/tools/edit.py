@@ -1,6 +1,7 @@
 """The tool `edit`: changes to files, all or none."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -105,7 +106,9 @@ class EditFiles:
             raise EditFailed(which + (said if said.endswith((".", "?", "\n")) else f"{said}.")) from None
         changed = staging.changed()
         shown = [part for file in changed for part in _regions(file)]
-        return "\n".join([*notes, *warnings, *shown]), [file.path for file in changed]
+        counts = Counter(notes)
+        told = [f"{note} ({count} edits)" if count > 1 else note for note, count in counts.items()]
+        return "\n".join([*told, *warnings, *shown]), [file.path for file in changed]
 
     def _checked(self, staging: Staging, *, force: bool) -> list[str]:
         """Return warnings of files that do not parse, as they did not before, or as the model wants."""

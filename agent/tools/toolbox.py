@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from agent.models.values import ToolCall, ToolSpec
@@ -26,6 +27,7 @@ _OTHER_NAMES = {
     "grep": "search", "find": "search", "pytest": "run_tests", "test": "run_tests", "finish": "submit", "done": "submit",
 }  # fmt: skip
 """What other agents call these tools; models remember them."""
+_SEPARATORS = re.compile(r"[.:/|<>]+")
 _MAIN = ("command", "path", "pattern", "symbol", "tests", "summary", "edits")
 _HEADING = 100
 
@@ -72,6 +74,12 @@ class Toolbox:
         self._limit = limits.observation_bytes
         self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in tools)
 
+    def name_of(self, name: str) -> str:
+        """Return the name of the tool that is meant: models put namespaces before it, and their own tokens behind it."""
+        parts = [part.strip() for part in _SEPARATORS.split(name)]
+        meant = {part for part in parts if part in self._tools}
+        return meant.pop() if len(meant) == 1 else name.strip()
+
     def call(self, call: ToolCall) -> Observation:
         """Do what a call asks for; what is wrong with the call is said in the observation.
 
@@ -96,7 +104,7 @@ class Toolbox:
 
     def _call(self, call: ToolCall, limit: int) -> tuple[Observation, str]:
         heading = f"[{one_line(call.name, 40)}]"
-        tool = self._tools.get(call.name.strip())
+        tool = self._tools.get(self.name_of(call.name))
         if tool is None:
             return Observation(text=clip(self._unknown(call.name), limit), ok=False), heading
         try:
@@ -114,7 +122,9 @@ class Toolbox:
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name.lower(), self._tools, n=1, cutoff=0.5)
-        meant = _OTHER_NAMES.get(name.strip().lower()) or (near[0] if near else "")
+        parts = [part.strip().lower() for part in (name, *_SEPARATORS.split(name))]
+        other = [_OTHER_NAMES[part] for part in parts if part in _OTHER_NAMES]
+        meant = (other or near or [""])[0]
         guess = f" Did you mean `{meant}`?" if meant in self._tools else ""
         return f"There is no tool `{one_line(name, 60)}`.{guess} Tools: {', '.join(self._tools)}. Nothing was done."
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from agent.probe import Probe, ProbeResult, run_probe
+from agent.related import required_tests
 from agent.trajectory.values import Evidence, LoopLimits
 from agent.values import Brief
 from envs.patches import paths
@@ -51,20 +52,23 @@ class Checks:
         self._brief = brief
         self._limits = limits
         self._fresh = fresh
-        # Failing tests that nobody named need not belong to the issue.
-        task = brief.task
-        self._required = brief.targets if task.failing_tests or task.issue is None else ()
+        self._required = required_tests(brief)
         self._on_base: dict[Probe, ProbeResult] = {}
 
-    def on_base(self, probe: Probe) -> ProbeResult:
-        """Run the probe on the base commit; twice when it shows the problem, as a flaky probe shows nothing."""
+    def on_base(self, probe: Probe, *, patch: Patch | None = None) -> ProbeResult:
+        """Run the probe on the base commit; twice when it shows the problem, as a flaky probe shows nothing.
+
+        Args:
+            probe: what to run.
+            patch: what differs from the base in the work tree now; None: find out.
+        """
         known = self._on_base.get(probe)
         if known is None:
-            known = self._on_base[probe] = self._first_on_base(probe)
+            known = self._on_base[probe] = self._first_on_base(probe, patch)
         return known
 
-    def _first_on_base(self, probe: Probe) -> ProbeResult:
-        if self._workspace.diff().is_empty:
+    def _first_on_base(self, probe: Probe, patch: Patch | None) -> ProbeResult:
+        if (self._workspace.diff() if patch is None else patch).is_empty:
             return self._twice(self._workspace, probe)
         with self._fresh() as workspace:
             return self._twice(workspace, probe)
@@ -80,10 +84,9 @@ class Checks:
         """Run the probe on the work tree as it is."""
         return run_probe(self._workspace, probe, self._brief, self._limits.tools)
 
-    def check(self, probe: Probe | None) -> Check:
-        """Run everything that "done" needs."""
-        patch = self._workspace.diff()
-        before = self.on_base(probe) if probe else None
+    def check(self, probe: Probe | None, *, patch: Patch) -> Check:
+        """Run everything that "done" needs; `patch` is what differs from the base in the work tree."""
+        before = self.on_base(probe, patch=patch) if probe else None
         after = self.with_change(probe) if probe else None
         verdicts = {"probe_before": before.verdict if before else None, "probe_after": after.verdict if after else None}
         tests = self._tests_for(patch)

@@ -3,8 +3,10 @@
 from agent.models.values import Message
 
 LEFT_OUT = "[an old observation was taken out to make room; run the tool again if you need it]"
-_RECENT = 12
-"""Messages at the end that are never taken out."""
+RECENT = (12, 4, 1)
+"""Messages at the end that are kept: at first, and where that is still too long for the model."""
+_PER_TOKEN = 4
+"""Characters of a token, roughly."""
 
 
 class Conversation:
@@ -21,7 +23,7 @@ class Conversation:
 
     @property
     def tokens(self) -> int:
-        """Length at the last reply, as the endpoint counted; 0 before it, and after old observations were taken out."""
+        """Length at the last reply, as the endpoint counted, less what was taken out since; 0 before it."""
         return self._tokens
 
     def measured(self, tokens: int) -> None:
@@ -47,14 +49,25 @@ class Conversation:
         """Answer a call."""
         self._messages.append(Message(role="tool", content=text, tool_call_id=call_id))
 
-    def make_room(self) -> bool:
-        """Take all but the latest observations out at once, so that the new prefix can be cached; False when none is left."""
+    def make_room(self, *, recent: int = RECENT[0], least: int = 1) -> bool:
+        """Take all but the latest observations out at once, so that the new prefix can be cached.
+
+        Args:
+            recent: messages at the end that stay as they are.
+            least: tokens that must come free, or nothing is done: whoever takes a little out in each turn has no prefix at all.
+
+        Returns:
+            False when nothing was taken out.
+        """
         old = [
             index
-            for index, message in enumerate(self._messages[: -_RECENT or None])
+            for index, message in enumerate(self._messages[:-recent])
             if message.role == "tool" and len(message.content) > 2 * len(LEFT_OUT)
         ]
+        freed = sum(len(self._messages[index].content) - len(LEFT_OUT) for index in old) // _PER_TOKEN
+        if not old or freed < least:
+            return False
         for index in old:
             self._messages[index] = self._messages[index].model_copy(update={"content": LEFT_OUT})
-        self._tokens = 0
-        return bool(old)
+        self._tokens = max(0, self._tokens - freed)
+        return True

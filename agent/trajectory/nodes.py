@@ -5,19 +5,29 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from agent.models.errors import BudgetExhausted, ContextFull, ModelUnavailable, Refused, ScriptEnded
+from agent.models.errors import (
+    BudgetExhausted,
+    ContextFull,
+    ModelRejected,
+    ModelUnavailable,
+    Refused,
+    ScriptEnded,
+)
 from agent.models.values import ChatRequest, Reply, ToolCall
 from agent.probe import Probe
 from agent.trajectory.checks import Check
+from agent.trajectory.conversation import RECENT
 from agent.trajectory.effort import Effort
 from agent.trajectory.prompts import render
 from agent.trajectory.reports import describe_check, missing_evidence
 from agent.values import ExitReason
 
-SUBMIT = "submit"
+SUBMIT, FINISH = "submit", "finish"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _CALLS_LEFT = 2
 """Calls of the present size below which a try winds down: the next one is its last."""
+_WORTH = 8
+"""A conversation that has grown too long is shortened when that frees one of so many parts of what it may hold."""
 _MAX_SILENT = 3
 """Replies in a row without a tool call after which a try ends."""
 
@@ -34,9 +44,9 @@ def think(effort: Effort, *, turns: int) -> Reply | None:
     reason = _last_turn(effort, turns)
     if reason:
         effort.winding_down = True
-        effort.talk.user(render("last_turn", reason=reason))
+        effort.talk.user(render("last_turn" if effort.makes_changes else "last_turn_probes", reason=reason))
     if effort.talk.tokens > effort.limits.context_tokens:
-        effort.talk.make_room()
+        effort.talk.make_room(least=effort.limits.context_tokens // _WORTH)
     reply = _ask(effort)
     if reply is None:
         return None
@@ -61,20 +71,27 @@ def _last_turn(effort: Effort, turns: int) -> str:
 
 
 def _ask(effort: Effort) -> Reply | None:
-    """Call the model; make room once when the conversation is too long. None: it gave no answer, and `exit` says why."""
+    """Call the model; make more and more room when the conversation is too long. None: no answer, and `exit` says why."""
     try:
-        try:
-            return _complete(effort)
-        except ContextFull:
-            if not effort.talk.make_room():
-                raise
-            return _complete(effort)
+        recents = iter(RECENT)
+        while True:
+            try:
+                return _complete(effort)
+            except ContextFull:
+                if not any(effort.talk.make_room(recent=recent) for recent in recents):
+                    raise
     except ContextFull as full:
         effort.end(ExitReason.EXHAUSTED, f"the conversation outgrew the model: {full}")
     except BudgetExhausted as spent:
         effort.end(ExitReason.OUT_OF_BUDGET, str(spent))
-    except (ModelUnavailable, Refused, ScriptEnded) as failed:
+    except ScriptEnded as ended:
+        effort.end(ExitReason.MODEL_FAILED, f"{ended} {ended.hint}".strip())
+    except (ModelUnavailable, Refused) as failed:
         effort.end(ExitReason.MODEL_FAILED, str(failed))
+    except ModelRejected as rejected:
+        if not effort.turn:  # of an endpoint that has answered before, it is this conversation's own matter
+            raise
+        effort.end(ExitReason.MODEL_FAILED, str(rejected))
     return None
 
 
@@ -95,16 +112,21 @@ def hear(effort: Effort, reply: Reply) -> bool:
     """Put a reply into the conversation; False when it calls no tool that can be run, which the model is told."""
     calls = reply.message.tool_calls
     if reply.finish == "length":  # what it called last may be half of what was meant
-        kept = {"tool_calls": (), "content": reply.message.content or "(cut off)"}
+        kept = {"tool_calls": (), "content": reply.message.content or "(cut off)", "extra": {}}
         effort.talk.assistant(reply.message.model_copy(update=kept))
+        effort.silent += 1
         effort.talk.user(render("cut_reply", tokens=str(effort.sampling.max_output_tokens)))
         return False
-    effort.talk.assistant(reply.message)
     if calls:
+        effort.talk.assistant(reply.message)
+        effort.note = reply.note
         effort.silent = 0
         return True
+    # Some endpoints reject every later request of a conversation in which a message is empty.
+    effort.talk.assistant(reply.message.model_copy(update={"content": reply.message.content or "(nothing)"}))
     effort.silent += 1
-    effort.talk.user(render("no_call"))
+    said = render("no_call", end=SUBMIT if effort.makes_changes else FINISH)
+    effort.talk.user("\n\n".join(filter(None, (reply.note, said))))
     return False
 
 
@@ -127,30 +149,32 @@ def act(effort: Effort, calls: tuple[ToolCall, ...], *, forbidden: Mapping[str, 
     """
     said: list[dict[str, Any]] = []
     for call in calls:
-        if call.name.strip() in forbidden:
-            text = f"[{call.name.strip()}]\nNot now: {forbidden[call.name.strip()]} Nothing was done."
-            effort.talk.tool(call.id, effort.tape.say(call.id, text))
-            said.append({"tool": call.name, "ok": False})
+        name = effort.toolbox.name_of(call.name)
+        if name in forbidden:
+            effort.answer(call, f"[{name}]\nNot now: {forbidden[name]} Nothing was done.")
+            said.append({"tool": name, "ok": False})
             continue
-        if call.name == SUBMIT and effort.pending is None:
-            effort.pending = call
         (observation,) = effort.toolbox.call_all((call,))
-        said.append({"tool": call.name, "ok": observation.ok, **observation.data})
-        if call.name == SUBMIT and not observation.ok:
-            effort.pending = None
-        if call is effort.pending:
+        said.append({"tool": name, "ok": observation.ok, **observation.data})
+        if name == SUBMIT and observation.ok and effort.pending is None:
+            effort.pending = call
             effort.summary = str(observation.data.get("summary", ""))
             effort.waiver = str(observation.data.get("waiver", ""))
             continue
-        effort.talk.tool(call.id, effort.tape.say(call.id, observation.text))
+        effort.answer(call, observation.text)
         if "probe" in observation.data:
             effort.probe = Probe.model_validate(observation.data["probe"])
+            if effort.probe.test:
+                effort.tree(stale=True)
+                effort.follow_probe()
     return said
 
 
-def check(effort: Effort) -> Check:
-    """Check the work by execution and remember it."""
-    state = effort.checks.check(effort.probe)
+def check(effort: Effort, *, fresh: bool = False) -> Check:
+    """Check the work by execution and remember it; `fresh`: nothing has run since the difference to the base was made."""
+    patch = effort.tree(stale=not fresh)
+    effort.follow_probe()
+    state = effort.checks.check(effort.probe, patch=patch)
     effort.iteration += 1
     effort.keep(state)
     shown = {"proven": state.evidence.proven, "regressions": len(state.evidence.regressions)}
@@ -173,7 +197,7 @@ def reflect(effort: Effort, state: Check) -> bool:
         return True
     effort.refused += 1
     text = render("unchanged") if state.patch.is_empty else _refusal(effort, state)
-    effort.talk.tool(effort.pending.id, effort.tape.say(effort.pending.id, text))
+    effort.answer(effort.pending, text)
     effort.pending = None
     return False
 

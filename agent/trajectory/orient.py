@@ -4,6 +4,7 @@ The first two messages are the same for all tries of a run that share a strategy
 """
 
 from agent.context.values import Context, RankedFile, Symbol
+from agent.related import required_tests
 from agent.trajectory.prompts import render
 from agent.trajectory.values import Assignment, LoopLimits
 from agent.values import Brief
@@ -11,6 +12,11 @@ from agent.values import Brief
 _TARGETS = 20
 _UNNAMED = 5
 """Shown of failing tests that nobody named."""
+_RELATED = (
+    "These tests fail on the base commit already, and by their names or errors they seem to belong to the issue, so they have to "
+    "pass; if they do not belong to it, say so in `waiver` when you submit"
+)
+_UNRELATED = "These tests fail on the base commit already; they may have nothing to do with the issue"
 _REASONS = 2
 _MESSAGE_CHARS = 3_000
 _ISSUE_CHARS = 30_000
@@ -52,19 +58,23 @@ def _tests(brief: Brief) -> str:
         how = f"The tests cannot all be run here: on the base commit they end as {base.status.replace('_', ' ')}."
     if not brief.targets:
         return how
-    named = brief.task.failing_tests or brief.task.issue is None
-    most = _TARGETS if named else _UNNAMED
-    shown = [f"- {test}" for test in brief.targets[:most]]
-    if len(brief.targets) > most:
-        shown.append(f"- and {len(brief.targets) - most} more")
-    message = base.messages.get(brief.targets[0], "")[-_MESSAGE_CHARS:]
-    said = f"\n\nThe first of them says:\n```\n{message.strip()}\n```" if message.strip() and named else ""
-    which = (
-        "These tests fail now and have to pass"
-        if named
-        else "These tests fail on the base commit already; they may have nothing to do with the issue"
-    )
-    return f"{how}\n{which}:\n" + "\n".join(shown) + said
+    required = required_tests(brief)
+    others = tuple(test for test in brief.targets if test not in required)
+    parts = [how]
+    if required:
+        named = brief.task.failing_tests or brief.task.issue is None
+        which = "These tests fail now and have to pass" if named else _RELATED
+        message = base.messages.get(required[0], "")[-_MESSAGE_CHARS:].strip()
+        parts.append(f"{which}:\n{_listed(required, _TARGETS)}")
+        parts += [f"\nThe first of them says:\n```\n{message}\n```"] if message else []
+    if others:
+        parts.append(f"{_UNRELATED}:\n{_listed(others, _UNNAMED)}")
+    return "\n".join(parts)
+
+
+def _listed(tests: tuple[str, ...], most: int) -> str:
+    more = (f"- and {len(tests) - most} more",) if len(tests) > most else ()
+    return "\n".join((*(f"- {test}" for test in tests[:most]), *more))
 
 
 def _context(context: Context) -> str:

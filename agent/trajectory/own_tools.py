@@ -26,6 +26,42 @@ class AcceptProbe:
         return Observation(text="Noted.", data={"accepted": str(arguments["reason"])})
 
 
+class KeepProbe:
+    """Keeps the test that was written last, and goes on to another."""
+
+    spec = ToolSpec(
+        name="keep_probe",
+        description="Keep the probe that was written last: it shows the problem for the reason that the issue names.",
+        parameters={
+            "type": "object",
+            "properties": {
+                "reason": {"type": "string", "description": "Which words of the issue it tests, in one sentence."}
+            },
+            "required": ["reason"],
+            "additionalProperties": False,
+        },
+    )
+
+    def run(self, arguments: Mapping[str, Any]) -> Observation:
+        """See `agent.tools.values.Tool`."""
+        return Observation(text="It is run on the base commit.", data={"kept": str(arguments["reason"])})
+
+
+class Finish:
+    """Ends a try that makes no change."""
+
+    spec = ToolSpec(
+        name="finish",
+        description="End: what was kept is all that is worth keeping.",
+        parameters={"type": "object", "properties": {}, "additionalProperties": False},
+    )
+
+    def run(self, arguments: Mapping[str, Any]) -> Observation:
+        """See `agent.tools.values.Tool`."""
+        del arguments
+        return Observation(text="Finished.", data={"finished": True})
+
+
 class Locate:
     """Names the places to be shown before a change is written in one go."""
 

@@ -12,7 +12,8 @@ MAX_FILES = 5
 _FILE = 30_000
 """Characters shown of one file."""
 _SHORT = 6_000
-"""A file of so few characters is shown whole when more than half of it was named."""
+"""A file of so few characters is shown whole when more than half of it was named; of one that has no symbols, such as a changelog,
+no more is shown."""
 _HEAD = 40
 _AROUND = 10
 """Lines shown before and after a named symbol (Agentless' window)."""
@@ -45,6 +46,8 @@ def _part(path: str, text: str, symbols: Sequence[str], limit: int) -> str:
     """What was named of a file with its head, else the file from its start, as far as the limit goes."""
     lines = split_lines(text)
     kept = _lines_of(path, text, symbols, len(lines)) if symbols else set(range(len(lines)))
+    if len(text) > _SHORT and not find_symbols(path, text.encode()):
+        limit = min(limit, _SHORT)
     if len(kept) > len(lines) // 2 and len(text) <= _SHORT:
         kept = set(range(len(lines)))
     out: list[str] = []

@@ -12,7 +12,7 @@ from agent.tools.toolbox import make_toolbox
 from agent.tools.values import Tool
 from agent.trajectory.checks import Check, Checks
 from agent.trajectory.effort import Effort
-from agent.trajectory.own_tools import AcceptProbe, Locate
+from agent.trajectory.own_tools import AcceptProbe, Finish, KeepProbe, Locate
 from agent.trajectory.strategies import walk
 from agent.trajectory.tape import Tape
 from agent.trajectory.values import LoopLimits
@@ -23,8 +23,12 @@ from sandbox.errors import SandboxLost
 
 _SUMMARY = 400
 """Characters of a candidate's summary."""
-_EXTRA: dict[str, tuple[Tool, ...]] = {"iterate": (AcceptProbe(),), "single": (Locate(),)}
-_LEFT_OUT = {"single": ("shell", "run_tests", "write_probe")}
+_EXTRA: dict[str, tuple[Tool, ...]] = {
+    "iterate": (AcceptProbe(),),
+    "probes": (KeepProbe(), Finish()),
+    "single": (Locate(),),
+}
+_LEFT_OUT = {"probes": ("edit", "submit"), "single": ("shell", "run_tests", "write_probe")}
 """Tools by strategy; they stay the same for a whole try."""
 OpenModel = Callable[[str, str, Journal], TrajectoryModel]
 """(model's name, trajectory's id, its journal) -> the model, budgeted, and served from the journal's past."""
@@ -99,7 +103,7 @@ def _trajectory(effort: Effort) -> Trajectory:
         exit=effort.exit,
         detail=effort.detail,
         candidates=(_candidate(effort, best),) if best else (),
-        probes=(effort.probe,) if effort.probe else (),
+        probes=effort.probes,
         usage=effort.usage,
         stats={"turns": float(effort.turn), "iterations": float(effort.iteration), "refused": float(effort.refused)},
     )

@@ -8,6 +8,7 @@ _MESSAGES = 3
 _MESSAGE_CHARS = 1_500
 _OUTPUT_CHARS = 6_000
 _DIFF_CHARS = 8_000
+_TRACEBACK = "Traceback (most recent call last)"
 _VERDICTS = {
     "present": "the problem is present",
     "fixed": "the problem is gone",
@@ -19,6 +20,8 @@ _VERDICTS = {
 def describe_base(result: ProbeResult) -> str:
     """A run of the probe on the base commit, where passing means that it shows nothing."""
     text = describe_probe("The probe on the base commit", result)
+    if result.verdict == "broken" and result.exit_code == 1 and _TRACEBACK in result.output:
+        return f"{text}\nIf this exception is the problem itself, catch it in the script and exit with 2."
     if result.verdict != "fixed":
         return text
     return f"{text}\nSo it does not show the problem. A script has to run its own check: functions in it are not called by anybody."

@@ -3,6 +3,7 @@
 react    think <-> act until `submit`, which is checked (R2E-Gym's and mini-swe-agent's loop, with a gate)
 iterate  a probe first, then a cleared history, then edit and probe together with both sides of every check shown
          (CodeMonkeys' testing and editing machines in one)
+probes   write a test, see it on base, keep it, and again: no change is made (R2E-Gym's testing agent, with every test run on its own)
 single   locate, then one reply with all changes, again where an edit did not fit; nothing is run (Agentless' localise and sample)
 
 None is checkpointed: a try is made durable by its journal, and a checkpointed conversation costs quadratic disk.
@@ -17,11 +18,13 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from agent.trajectory import nodes, places
+from agent.trajectory.checks import Check
 from agent.trajectory.effort import Effort
 from agent.trajectory.orient import system_text, task_text, variation_text
 from agent.trajectory.prompts import render
 from agent.trajectory.reports import describe_base, describe_probe
 from agent.trajectory.values import StrategyName
+from agent.values import ExitReason
 
 PROBE_TURNS = 12
 """Turns for showing the problem, in `iterate`; at most a third of all."""
@@ -36,6 +39,7 @@ _BEFORE_THE_PROBE = {
 _AFTER_THE_PROBE = {"accept_probe": "the probe was accepted already."}
 _BEFORE_PLACES = dict.fromkeys(("edit", "submit"), "name the places with `locate` first.")
 _AFTER_PLACES = {"locate": "the code was shown already; use `view`."}
+_NO_PROBE = "No probe shows the problem so far; you may still write one with `write_probe`."
 _EDITS = ("edit", "write_probe", "shell")
 """Tools after which the work may be another."""
 
@@ -70,13 +74,16 @@ def _turn(effort: Effort, *, turns: int | None = None, then: str) -> str:
 
 def _finish(effort: Effort) -> str:
     """Check the work tree as it was left, when no check has seen it."""
-    if effort.last is None or effort.last.patch != effort.workspace.diff():
-        nodes.check(effort)
+    if effort.last is None or effort.last.patch != effort.tree(stale=True):
+        nodes.check(effort, fresh=True)
     return END
 
 
 def _check(effort: Effort) -> str:
-    state = nodes.check(effort)
+    return _after_check(effort, nodes.check(effort))
+
+
+def _after_check(effort: Effort, state: Check) -> str:
     if nodes.reflect(effort, state):
         return END
     return "finish" if effort.winding_down else "think"
@@ -157,19 +164,30 @@ def _turnover(effort: Effort) -> str:
         "turns": str(limits.turns - effort.turn),
     }
     if effort.talk.tokens <= limits.context_tokens // _KEPT:
-        effort.talk.user(render("start_edit", probe="The problem is shown.", **values))
+        effort.talk.user(render("start_edit", probe=_shown(effort), **values))
     else:
         effort.restart()
         _open(effort, "start_edit", probe=_probe_so_far(effort), **values)
     return "think"
 
 
+def _shown(effort: Effort) -> str:
+    """Whether the problem is shown, for a conversation that knows the probe."""
+    if effort.probe is None:
+        return _NO_PROBE
+    if effort.checks.on_base(effort.probe).verdict == "present":
+        return "The problem is shown."
+    return effort.tape.say("turnover", "The probe does not show the problem so far: correct it with `write_probe`.")
+
+
 def _probe_so_far(effort: Effort) -> str:
     """The probe and what it showed, for a conversation that knows nothing of it."""
     if effort.probe is None:
-        return "No probe shows the problem so far; you may still write one with `write_probe`."
+        return _NO_PROBE
     result = effort.checks.on_base(effort.probe)
     shown = f"This probe was written for the issue, at {effort.probe.path}:\n```python\n{effort.probe.content}\n```\n"
+    if effort.probe.test:  # its file may be long, and can be viewed
+        shown = f"The probe is the test {effort.probe.test}.\n"
     shown += effort.tape.say("turnover", describe_probe("On the base commit", result))
     return f"{shown}\nWhat it shows: {effort.reason}" if effort.reason else shown
 
@@ -177,9 +195,16 @@ def _probe_so_far(effort: Effort) -> str:
 def _iterate_act(effort: Effort) -> str:
     said = nodes.act(effort, effort.calls, forbidden=_AFTER_THE_PROBE)
     changed = any(item["tool"] in _EDITS and item["ok"] for item in said) and effort.changed()
-    if effort.pending is not None or changed:
+    if changed:
+        return "check_change"
+    if effort.pending is not None:
         return "check"
     return "finish" if effort.winding_down else "think"
+
+
+def _check_change(effort: Effort) -> str:
+    """Check a change that was just seen."""
+    return _after_check(effort, nodes.check(effort, fresh=True))
 
 
 # single
@@ -214,10 +239,51 @@ def _single_act(effort: Effort) -> str:
     missed = [item for item in said if item["tool"] == "edit" and not item["ok"]]
     if (missed or effort.pending is None) and not effort.winding_down:
         if effort.pending is not None:
-            effort.talk.tool(effort.pending.id, "Not yet: an edit was not made. Make it again, and submit.")
+            effort.answer(effort.pending, "Not yet: an edit was not made. Make it again, and submit.")
             effort.pending = None
         return "think"
     return "finish"
+
+
+# probes
+
+
+def _probes_orient(effort: Effort) -> str:
+    limits = effort.limits
+    _open(effort, "start_probes", system="system_probes", probes=str(limits.probes), turns=str(limits.turns))
+    return "think"
+
+
+def _probes_act(effort: Effort) -> str:
+    """Run what is written on base, and keep what shows the problem there; nothing is believed before."""
+    finished, told = False, list[str]()
+    for place, call in enumerate(effort.calls):
+        (said,) = nodes.act(effort, (call,))
+        finished = finished or "finished" in said
+        if "probe" in said and effort.probe is not None:
+            result = effort.checks.on_base(effort.probe)
+            told.append(effort.tape.say(f"probe-{effort.turn}-{place}", describe_base(result)))
+        if "kept" in said:
+            told.append(effort.tape.say(f"kept-{effort.turn}-{place}", _keep(effort)))
+    for text in told:
+        effort.talk.user(text)
+    if finished or len(effort.kept) >= effort.limits.probes:
+        effort.end(ExitReason.SUBMITTED, f"{len(effort.kept)} probes")
+        return END
+    return "finish" if effort.winding_down else "think"
+
+
+def _keep(effort: Effort) -> str:
+    """Keep the last probe if it is one, and say so."""
+    probe = effort.probe
+    if probe is None:
+        return "Not kept: there is no probe yet; write one with `write_probe`."
+    if probe in effort.kept:
+        return "Not kept: this very probe is kept already; write another."
+    if effort.checks.on_base(probe).verdict != "present":
+        return "Not kept: it has to show the problem on the base commit, each time it is run."
+    effort.kept.append(probe)
+    return f"Kept as probe {len(effort.kept)} of at most {effort.limits.probes}."
 
 
 _GRAPHS: dict[str, dict[str, Node]] = {
@@ -230,8 +296,10 @@ _GRAPHS: dict[str, dict[str, Node]] = {
         "think": _react_think,
         "act": _iterate_act,
         "check": _check,
+        "check_change": _check_change,
         "finish": _finish,
     },
+    "probes": {"orient": _probes_orient, "think": _react_think, "act": _probes_act, "finish": lambda _effort: END},
     "single": {
         "orient": _single_orient,
         "locate": _locate,

@@ -7,7 +7,7 @@ from pydantic import Field
 from agent.tools.values import ToolLimits
 from sandbox.values import Value
 
-StrategyName = Literal["iterate", "react", "single"]
+StrategyName = Literal["iterate", "probes", "react", "single"]
 
 
 class LoopLimits(Value):
@@ -23,6 +23,8 @@ class LoopLimits(Value):
     """How often "done" without evidence is sent back before it is accepted as it is, and marked."""
     check_s: float = Field(default=300.0, gt=0)
     """Seconds that the suite may take in one check; a slower one is cut down to the tests that belong to the change."""
+    probes: int = Field(default=6, ge=1)
+    """Tests that a try of the strategy `probes` may keep."""
     tools: ToolLimits = ToolLimits()
 
 

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from envs.errors import ImageBuildFailed
-from envs.images.check import Findings, check, complain
+from envs.images.check import Findings, check, complain, without_crashes
 from envs.images.installer import LOG_TAIL_CHARACTERS, Lines, answer, script
 from envs.images.keep import load, locked, store
-from envs.images.plan import FORMAT, build_env, digest_of, hashed, make_plan
+from envs.images.plan import FORMAT, digest_of, hashed, make_plan
 from envs.images.pythons import admits
 from envs.images.recipe import Recipe
 from envs.images.request import ImageRequest
 from envs.images.tree import Tree
+from envs.images.variables import KEPT, build_network, build_variables
 from envs.values import Image, Snapshot
 from sandbox.engine.labels import IMAGE
 from sandbox.errors import BuildFailed
@@ -24,7 +25,6 @@ from sandbox.values import SandboxSpec
 
 WORKDIR = "/work"
 VENV = "/opt/venv"
-KEPT = "/opt/winnow"
 UNTRACKED = f"{KEPT}/untracked.tar"
 ANSWER = f"{KEPT}/answer.json"
 EXTRAS_BYTES = 1 << 30
@@ -122,7 +122,7 @@ class Containers:
         tag = f"{REPOSITORY}:{digest}"
         self.log(f"Building an image on {base}.")
         plan = make_plan(self.recipe, self.request, untracked=UNTRACKED, answer=ANSWER)
-        env, files = self.variables()
+        env, files = build_variables(self.request)
         printed: list[str] = []
         lines = Lines(self.log)
 
@@ -140,7 +140,12 @@ class Containers:
             _pack(context, members, Path(self.snapshot.archive))
             try:
                 self.images.build(
-                    context, tag=tag, labels={IMAGE: digest}, network_mode=self.network(), build_args=env, log=take
+                    context,
+                    tag=tag,
+                    labels={IMAGE: digest},
+                    network_mode=build_network(self.request),
+                    build_args=env,
+                    log=take,
                 )
             except BuildFailed as error:
                 said = next((line for line in reversed(printed) if line.startswith('{"error"')), None)
@@ -160,6 +165,7 @@ class Containers:
             if extras:
                 box.unpack(Path(extras))
             findings = check(box, image, self.modules(), ())
+            image = without_crashes(box, image, findings) if findings else image
         problem = "the interpreter does not run" if findings is None else complain(findings, self.recipe)
         if findings is None or problem:
             raise ImageBuildFailed(
@@ -189,6 +195,7 @@ class Containers:
                 if extras:
                     box.unpack(Path(extras))
                 again = check(box, image, self.modules(), ())
+                image = without_crashes(box, image, again) if again else image
             problem = complain(again, self.recipe) if again else "it does not run"
             if not problem:
                 return image
@@ -220,7 +227,11 @@ class Containers:
             with Path(self.snapshot.archive).open("rb") as context:
                 try:
                     self.images.build(
-                        context, tag=tag, labels={IMAGE: "dockerfile"}, network_mode=self.network(), log=self.log
+                        context,
+                        tag=tag,
+                        labels={IMAGE: "dockerfile"},
+                        network_mode=build_network(self.request),
+                        log=self.log,
                     )
                 except BuildFailed as error:
                     raise ImageBuildFailed(
@@ -229,30 +240,6 @@ class Containers:
                         log_tail=error.log[-LOG_TAIL_CHARACTERS:],
                     ) from error
         return tag
-
-    def variables(self) -> tuple[dict[str, str], dict[str, bytes]]:
-        """Return the variables of the build, and the certificates that they name, which go along."""
-        env: dict[str, str] = {}
-        files: dict[str, bytes] = {}
-        for name, value in build_env(self.request).items():
-            path = Path(value)
-            if not value.startswith("/"):
-                env[name] = value
-            elif path.is_file() and ("CERT" in name or "BUNDLE" in name):
-                inside = f"certificates/{len(files)}.pem"
-                files[inside] = path.read_bytes()
-                env[name] = f"{KEPT}/{inside}"
-            # Other paths of this machine mean nothing inside.
-        return env, files
-
-    def network(self) -> str:
-        """Return the network of the build; a proxy on this machine is only reached through the machine's own."""
-        local = any(
-            f"//{name}" in value or f"@{name}" in value
-            for name in ("localhost", "127.")
-            for value in self.request.pass_env.values()
-        )
-        return "none" if not self.request.network else "host" if local else "default"
 
     def image(self, reference: str, python: str, workdir: str, digest: str, note: str) -> Image:
         """Return an image whose tree lies in a certain place."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from envs.errors import ImageBuildFailed
-from envs.images.check import Findings, check, complain
+from envs.images.check import Findings, check, complain, without_crashes
 from envs.images.installer import INSTALL_SECONDS, LOG_TAIL_CHARACTERS, Lines, answer, script
 from envs.images.keep import load, locked, store
 from envs.images.plan import build_env, digest_of, first_imports, hashed, make_plan, named_files
@@ -113,6 +113,7 @@ class Local:
         image = self.image(folder, readonly=readonly, digest=digest, note=f"your environment {folder}")
         with self.opened(image) as box:
             findings = check(box, image, ("pytest", *self.modules()), first_imports(self.tree, self.recipe))
+            image = without_crashes(box, image, findings) if findings else image
         lacks = "it does not run" if findings is None else complain(findings, self.recipe) or _missing(findings)
         if findings is None or lacks:
             self.log(f"{folder} is not used: {lacks}.")
@@ -151,6 +152,7 @@ class Local:
             if image.extras:
                 box.unpack(extras)
             findings = check(box, image, ("pytest", *self.modules()), ())
+            image = without_crashes(box, image, findings) if findings else image
         problem = "the interpreter does not run" if findings is None else complain(findings, self.recipe)
         if findings is None or problem:
             raise ImageBuildFailed(

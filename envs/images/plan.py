@@ -11,7 +11,7 @@ from envs.images.recipe import METADATA, Recipe
 from envs.images.request import ImageRequest
 from envs.images.tree import Tree
 
-FORMAT = 2
+FORMAT = 3
 """Raised when environments that were built before must not be taken any more."""
 
 

@@ -29,7 +29,11 @@ echo "there is no python3" >&2; exit 97"""
 
 def command(spec: SandboxSpec) -> list[str]:
     """Return the main process of the container: the supervisor, run by the image's own Python."""
-    config = configuration(spec, memory=spec.memory_mb << 20, rlimits={"NOFILE": 65536})  # some engines set a billion
+    rlimits = {
+        "NOFILE": 65536,
+        **({"FSIZE": spec.disk_mb << 20} if spec.keep else {}),
+    }  # some engines set a billion files
+    config = configuration(spec, memory=spec.memory_mb << 20, rlimits=rlimits)
     return ["/bin/sh", "-c", FIND_PYTHON, "sh", *program(*SUPERVISOR), json.dumps(config)]
 
 
@@ -63,11 +67,12 @@ def host_options(spec: SandboxSpec, user: Sequence[int], volumes: Iterable[str])
         "auto_remove": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "read_only": True,
+        # A kept tree lies on the container's own layer; the rest of that belongs to root, and commands are not root.
+        "read_only": not spec.keep,
         "tmpfs": {
-            **dict.fromkeys(volumes, private),
+            **{path: private for path in volumes if not spec.keep or path != spec.workdir},
             "/tmp": f"{private},mode=1777",  # noqa: S108  (inside)
-            spec.workdir: f"{private},mode=0755",
+            **({} if spec.keep else {spec.workdir: f"{private},mode=0755"}),
         },
         "mem_limit": memory,
         "memswap_limit": memory,

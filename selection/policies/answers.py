@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from selection.policies.port import Separator
 from selection.policies.stages import Ranked, Stage, margins_of, rank
 from selection.standing import Assessment, Standing
 from selection.values import Decision
+
+TRAJECTORY = "selection trajectory"
 
 
 def lexicographic(policy: str, assessment: Assessment, stages: Sequence[Stage]) -> Decision:
@@ -29,22 +32,27 @@ def answer(policy: str, assessment: Assessment, ranked: Ranked) -> Decision:
     )
 
 
-def put_first(
-    decision: Decision, leader: str, *, rule: str, reason: str, assessment: Assessment, stages: Sequence[Stage]
+def separated(
+    decision: Decision,
+    finalists: tuple[str, ...],
+    separator: Separator,
+    assessment: Assessment,
+    stages: Sequence[Stage],
 ) -> Decision:
-    """The same order with another one moved to its top."""
-    order = (leader, *(other for other in decision.ranking if other != leader))
-    runner_up = order[1] if len(order) > 1 else None
-    margins = margins_of(assessment.standings, stages, leader, runner_up) if runner_up else ()
+    """Let a selection trajectory choose among finalists; where it comes to no answer, the decision stands."""
+    picked = separator.separate(assessment.evidence.task_id, finalists).picked
+    if picked is None or picked not in finalists:
+        return decision
+    order = (picked, *(other for other in decision.ranking if other != picked))
     return decision.model_copy(
         update={
-            "chosen": leader,
-            "shares": {leader: 1.0},
+            "chosen": picked,
+            "shares": {picked: 1.0},
             "ranking": order,
-            "rule": rule,
-            "runner_up": runner_up,
-            "margins": margins,
-            "reason": reason,
+            "rule": TRAJECTORY,
+            "runner_up": order[1],
+            "margins": margins_of(assessment.standings, stages, picked, order[1]),
+            "reason": f"the {TRAJECTORY} picked {picked} of {', '.join(finalists)}",
         }
     )
 

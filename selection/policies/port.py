@@ -6,7 +6,7 @@ from pydantic import Field
 
 from sandbox.values import Value
 from selection.standing import Assessment
-from selection.values import Decision
+from selection.values import Decision, Separation
 
 
 class Preferences(Value):
@@ -22,8 +22,14 @@ class Preferences(Value):
 class Separator(Protocol):
     """The effect that a policy may ask for: a trajectory that writes tests which tell finalists apart."""
 
-    def separate(self, task_id: str, finalists: tuple[str, ...]) -> str | None:
-        """Name the right one of at most three leaders, best first; None when it came to no answer."""
+    def separate(self, task_id: str, finalists: tuple[str, ...]) -> Separation:
+        """Look for the right one of at most three leaders, best first.
+
+        Never raises for a model that fails, declines or runs out of budget: that is no answer.
+
+        Raises:
+            SandboxError: no test could be run, and the machine is at fault.
+        """
 
 
 class Policy(Protocol):
@@ -36,7 +42,7 @@ class Policy(Protocol):
 class NoSeparator:
     """A separator that is not there."""
 
-    def separate(self, task_id: str, finalists: tuple[str, ...]) -> str | None:
+    def separate(self, task_id: str, finalists: tuple[str, ...]) -> Separation:
         """Come to no answer."""
-        del task_id, finalists
-        return None
+        del task_id
+        return Separation(finalists=finalists, reason="no selection trajectory was opened")

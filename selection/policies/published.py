@@ -7,7 +7,7 @@ import math
 from collections import Counter
 
 from selection.evidence import ProbeRecord, Verdict
-from selection.policies.answers import lexicographic, put_first
+from selection.policies.answers import lexicographic, separated
 from selection.policies.port import Preferences, Separator
 from selection.policies.stages import Stage
 from selection.standing import Assessment, Standing
@@ -30,11 +30,7 @@ def codemonkeys(assessment: Assessment, preferences: Preferences, separator: Sep
     finalists = decision.ranking[:FINALISTS]
     if len(finalists) < 2:
         return decision
-    picked = separator.separate(assessment.evidence.task_id, finalists)
-    if picked is None or picked not in finalists:
-        return decision
-    reason = f"the selection trajectory picked {picked} of {', '.join(finalists)}"
-    return put_first(decision, picked, rule="selection trajectory", reason=reason, assessment=assessment, stages=stages)
+    return separated(decision, finalists, separator, assessment, stages)
 
 
 def agentless(assessment: Assessment, preferences: Preferences, separator: Separator) -> Decision:

@@ -6,7 +6,8 @@ from pathlib import Path
 from sandbox.values import Value
 from selection.errors import PoolUnusable
 from selection.policies import Preferences, decide
-from selection.report.compare import Comparison, Interval, compare
+from selection.report.bootstrap import Interval
+from selection.report.compare import Comparison, compare
 from selection.report.curves import Point, sizes
 from selection.report.labels import read_labels
 from selection.report.outcomes import outcomes, outcomes_at

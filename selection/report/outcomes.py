@@ -21,6 +21,10 @@ class Outcome(Value):
     """Chance that nothing is delivered."""
 
 
+Tries = Mapping[str, Sequence[Collection[str]]]
+"""By task: the candidates of each try; an empty one is a try that came to nothing."""
+
+
 class TaskOutcome(Value):
     """All policies on one task."""
 
@@ -49,26 +53,33 @@ def outcomes_at(
     draws: int,
     seed: int = 0,
     price_of_wrong: float = 0.0,
+    tries: Tries | None = None,
 ) -> list[TaskOutcome]:
-    """Replay policies on pools of `k` candidates, drawn without putting back; a smaller pool is taken whole.
+    """Replay policies on what `k` tries came to, drawn without putting back; fewer are taken whole.
 
     Args:
         pools: as they are stored.
         labels: of the candidates.
         policies: names.
-        k: candidates at most.
+        k: tries at most.
         draws: subsets per task, over which the mean is taken.
         seed: the same seed draws the same subsets, whatever the policies.
         price_of_wrong: see `Preferences`.
+        tries: None: every labelled candidate is a try of its own, and tasks without any are left out. Otherwise a task that it
+            names counts even when nothing came of its tries: then no policy delivers anything.
     """
     found = []
     for pool in pools:
         known = _labelled(pool, labels)
-        if not known:
+        units = [(candidate,) for candidate in known] if tries is None else tries.get(pool.task_id, ())
+        if not units:
             continue
         dice = random.Random(f"{seed} {k} {pool.task_id}")  # noqa: S311 - reproducible on purpose
-        subsets = [dice.sample(known, k) for _ in range(draws)] if k < len(known) else [known]
-        parts = [_one(pool, subset, labels[pool.task_id], policies, price_of_wrong) for subset in subsets]
+        subsets = [dice.sample(units, k) for _ in range(draws)] if k < len(units) else [units]
+        parts = []
+        for subset in subsets:
+            keep = [candidate for unit in subset for candidate in unit if candidate in known]
+            parts.append(_one(pool, keep, labels.get(pool.task_id, {}), policies, price_of_wrong))
         found.append(_mean(parts))
     return found
 
@@ -85,6 +96,9 @@ def _whole(pool: StoredPool, known: Mapping[str, bool], policies: Sequence[str],
 def _one(
     pool: StoredPool, keep: Collection[str], known: Mapping[str, bool], policies: Sequence[str], price: float
 ) -> TaskOutcome:
+    if not keep:
+        nothing = {policy: Outcome(delivered=0.0, abstained=1.0) for policy in policies}
+        return TaskOutcome(task_id=pool.task_id, candidates=0, random=0.0, oracle=0.0, policies=nothing)
     assessment = assess(evidence_of(pool, keep))
     found = {}
     for policy in policies:

@@ -4,6 +4,7 @@ import pytest
 
 from agent.probe import Probe, run_probe
 from agent.tools.values import ToolLimits
+from tests.agent.conftest import FILES
 
 LIMITS = ToolLimits(command_s=2, tests_s=20, observation_bytes=1000)
 SCRIPT = "import sys\nfrom pkg.core import Box\nprint('size', Box().size())\nsys.exit(2 if Box().size() != 2 else 0)\n"
@@ -83,3 +84,42 @@ def test_a_command_cannot_run_a_test_file(open_bench: Any, confined: str) -> Non
     result = run(bench, Probe(kind="test", path="tests/test_probe.py", content=TEST))
     assert result.verdict == "broken"
     assert "as a script" in result.output
+
+
+@pytest.mark.parametrize(
+    ("kind", "test"), [("pytest", "tests/test_core.py::test_two"), ("unittest", "tests.test_core.TestIt.test_two")]
+)
+def test_a_test_added_to_a_file_of_the_repository(open_bench: Any, confined: str, kind: str, test: str) -> None:
+    """The other tests of the file say nothing; the file goes along to trees that do not have it."""
+    files = {
+        "pkg/__init__.py": b"",
+        "pkg/core.py": FILES["pkg/core.py"],
+        "tests/__init__.py": b"",
+        "tests/test_core.py": b"import unittest\nfrom pkg.core import Box\n\n\nclass TestIt(unittest.TestCase):\n    def test_one(self):\n"
+        b"        assert Box().size() == 1\n",
+    }
+    bench = open_bench(confined, files, kind_of_suite=kind)
+    new = "\n    def test_two(self):\n        assert Box().size() == 2\n"
+    if kind == "pytest":
+        new = "\n\ndef test_two():\n    assert Box().size() == 2\n"
+    bench.replace(
+        "tests/test_core.py", "        assert Box().size() == 1\n", f"        assert Box().size() == 1\n{new}"
+    )
+    done = bench.call("write_probe", test=test)
+    assert done.ok, done.text
+    probe = Probe.model_validate(done.data["probe"])
+    assert (probe.kind, probe.path, probe.test) == ("test", "tests/test_core.py", test)
+    assert run(bench, probe).verdict == "present"
+    bench.workspace.reset()
+    assert run(bench, probe).verdict == "present", "on base, which does not have it"
+    assert bench.diff() == ""
+    bench.replace("pkg/core.py", "return 1", "return 2")
+    assert run(bench, probe).verdict == "fixed", "although test_one fails now"
+
+
+def test_a_test_that_is_not_there_is_no_probe(bench: Any) -> None:
+    for wrong in ({"test": "tests/test_nowhere.py::test_a"}, {"test": "/etc/hostname::test_a"}, {"test": "../a.py::t"}):
+        assert not bench.call("write_probe", **wrong).ok
+    assert not bench.call("write_probe", test="tests/test_core.py::test_size", content=TEST).ok
+    known = bench.call("write_probe", test="tests/test_core.py::test_unknown")
+    assert run(bench, Probe.model_validate(known.data["probe"])).verdict == "broken"

@@ -25,6 +25,8 @@ OWNERS = {
     "virtualenv": ("envs",),
     "httpx": ("envs", "agent/models"),
     "httpx2": ("agent/models",),
+    "ray": ("winnow/eval",),
+    "resvg_py": ("winnow/eval/report",),
 }
 """A third-party library has one owner, so that its replacement touches one place."""
 

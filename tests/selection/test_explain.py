@@ -16,7 +16,7 @@ from selection.files import PAGE, PICTURE, RECORD, read_log, write_explanation, 
 from selection.page import markdown
 from selection.picture import heat_map
 from selection.policies import POLICIES, Preferences
-from selection.values import Dropped, Origin
+from selection.values import Dropped, Origin, SeparatingTest, Separation
 from tests.selection.evidence_kit import F, P, U, any_evidence, cluster, entry, evidence, probe
 from tests.selection.test_weights import TOXIC
 
@@ -27,9 +27,9 @@ class Picks:
     def __init__(self) -> None:
         self.asked = 0
 
-    def separate(self, task_id: str, finalists: tuple[str, ...]) -> str | None:
+    def separate(self, task_id: str, finalists: tuple[str, ...]) -> Separation:
         self.asked += 1
-        return finalists[-1]
+        return Separation(finalists=finalists, picked=finalists[-1], reason="it alone adds up")
 
 
 def full() -> Evidence:
@@ -107,6 +107,22 @@ def test_everything_is_explained() -> None:
         "![candidates and tests](selection.svg)",
     ):
         assert fact in page, fact
+
+
+def test_what_a_selection_trajectory_tried_is_on_the_page() -> None:
+    class Tries:
+        def separate(self, task_id: str, finalists: tuple[str, ...]) -> Separation:
+            test = SeparatingTest(
+                id="s1", content="x", why="the issue says | so", base="present", verdicts={"a": "fixed"}
+            )
+            return Separation(finalists=finalists, picked="b", reason="<b> adds up", tests=(test,))
+
+    known = evidence("a", "b", gates={"a": P, "b": P})
+    page = markdown(explain(choose(known, separator=Tries())[1]))
+    assert "## The selection trajectory" in page
+    assert "It was asked about a, b and picked b: &lt;b> adds up." in page
+    assert "| s1 | present | fixed | ? | the issue says \\| so |" in page
+    assert "selection trajectory" not in markdown(explain(choose(known)[1])), "it was not opened"
 
 
 def test_an_abstention_shows_the_two_that_lead() -> None:

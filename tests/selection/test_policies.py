@@ -7,13 +7,14 @@ import pytest
 from agent.probe import ProbeResult
 from agent.values import Candidate
 from envs.values import Patch, SuiteReport
-from selection.evidence import JUDGE, LEARNED, Evidence, Verdict, cell_of, entry_of, gate_of
+from selection.evidence import AGREEMENT, COMPARISON, JUDGE, LEARNED, Evidence, Verdict, cell_of, entry_of, gate_of
 from selection.gate import GateResult
 from selection.policies import POLICIES, NoSeparator, Preferences, decide
 from selection.policies.chance import probabilities
+from selection.policies.default import close_call
 from selection.policies.risk import fair_price
 from selection.standing import assess
-from selection.values import Decision, Dropped
+from selection.values import Decision, Dropped, Separation
 from tests.selection.evidence_kit import F, P, U, cluster, entry, evidence, probe
 
 
@@ -24,9 +25,9 @@ class Scripted:
         self.answer = answer
         self.asked: list[tuple[str, ...]] = []
 
-    def separate(self, task_id: str, finalists: tuple[str, ...]) -> str | None:
+    def separate(self, task_id: str, finalists: tuple[str, ...]) -> Separation:
         self.asked.append(finalists)
-        return self.answer
+        return Separation(finalists=finalists, picked=self.answer)
 
 
 def decided(known: Evidence, policy: str = "default", price: float = 0.0) -> Decision:
@@ -335,3 +336,71 @@ def test_evidence_about_strangers_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"belongs to nothing|named twice"):
             Evidence.model_validate({**dict(known), **fields})
+
+
+# The selection trajectory in the default order
+
+
+def test_a_trajectory_is_opened_where_execution_leaves_the_leaders_level() -> None:
+    known = evidence(
+        *"abcde", gates=dict.fromkeys("abcd", P) | {"e": F}, sizes={"a": 1, "b": 2, "c": 3, "d": 4, "e": 1}
+    )
+    separator = Scripted("c")
+    decision = decide(assess(known), Preferences(), separator)
+    assert separator.asked == [("a", "b", "c")]
+    assert (decision.chosen, decision.rule, decision.runner_up) == ("c", "selection trajectory", "a")
+    assert decision.ranking == ("c", "a", "b", "d", "e")
+    assert decide(assess(known), Preferences(), Scripted(None)).chosen == "a", "without an answer the order stands"
+    assert decide(assess(known), Preferences(), Scripted("e")).chosen == "a", (
+        "it may only take one that it was asked about"
+    )
+
+
+@pytest.mark.parametrize("known", [
+    evidence("a"),
+    evidence("a", "b", gates={"a": P, "b": U}),
+    evidence("a", "b", gates={"a": P, "b": F}),
+    evidence("a", "b", gates={"a": F, "b": F}),
+    evidence("a", "b", matrix={"p": {"a": P, "b": F}}),
+    evidence("a", "b", matrix={"p": {"a": P, "b": U}, "q": {"a": P, "b": U}, "r": {"a": P, "b": F}}),
+])  # fmt: skip
+def test_no_trajectory_is_opened_where_execution_decides_or_nothing_is_to_choose(known: Evidence) -> None:
+    separator = Scripted("b")
+    decide(assess(known), Preferences(), separator)
+    assert separator.asked == []
+
+
+def test_its_answer_stands_above_votes_and_opinions_but_not_above_the_price() -> None:
+    known = evidence("a", "b", gates={"a": P, "b": P}, scores={JUDGE: {"a": 0.9, "b": 0.1}})
+    assert decide(assess(known), Preferences(), Scripted("b")).chosen == "b"
+    decision = decide(assess(known), Preferences(price_of_wrong=99.0), Scripted("b"))
+    assert (decision.verdict, decision.rule) == ("abstained", "price of wrong")
+
+
+# Comparisons
+
+
+def test_a_comparison_decides_after_votes_and_verifiers_and_before_size() -> None:
+    scores = {COMPARISON: {"a": 0.0, "b": 1.0}, AGREEMENT: {"a": 0.9, "b": 0.1}}
+    close = evidence("a", "b", scores=scores, sizes={"a": 1, "b": 9})
+    assert (decided(close).chosen, decided(close).rule) == ("b", "comparison")
+    judged = evidence("a", "b", scores={**scores, JUDGE: {"a": 0.9, "b": 0.1}})
+    assert (decided(judged).chosen, decided(judged).rule) == ("a", "verifiers")
+    executed = evidence("a", "b", scores=scores, matrix={"p": {"a": P, "b": F}})
+    assert (decided(executed).chosen, decided(executed).rule) == ("a", "probes")
+
+
+@pytest.mark.parametrize("known, leaders", [
+    (evidence("a"), ()),
+    (evidence(), ()),
+    (evidence(*"abcd", sizes={"d": 1, "a": 2, "b": 3, "c": 4}), ("d", "a", "b")),
+    (evidence(*"abc", gates={"a": P, "b": P, "c": F}), ("a", "b")),
+    (evidence(*"ab", gates={"a": F, "b": F}), ()),
+    (evidence(*"ab", matrix={"p": {"a": P, "b": F}}), ()),
+    (evidence(*"ab", scores={JUDGE: {"a": 0.9, "b": 0.1}}), ()),
+    (evidence(*"ab", scores={COMPARISON: {"a": 1.0, "b": 0.0}}), ("a", "b")),
+])  # fmt: skip
+def test_a_close_call_is_what_nothing_before_a_comparison_tells_apart(
+    known: Evidence, leaders: tuple[str, ...]
+) -> None:
+    assert close_call(assess(known), 3) == leaders

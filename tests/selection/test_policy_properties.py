@@ -1,18 +1,21 @@
 """What must hold of every selection, whatever the evidence."""
 
+import random
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from selection.evidence import Cell, Evidence, ProbeRecord, Verdict
+from selection.evidence import AGREEMENT, COMPARISON, JUDGE, LEARNED, Cell, Evidence, ProbeRecord, Verdict
 from selection.policies import POLICIES, NoSeparator, Preferences, decide
+from selection.policies.default import SLACK
 from selection.standing import assess
-from selection.values import Decision, Origin
+from selection.values import Decision, Origin, Score, Separation
 from tests.selection.evidence_kit import F, P, U, any_evidence, cells, entry, probe
 
 OURS = ("default", "fusion")
+OPINIONS = (JUDGE, LEARNED, COMPARISON, AGREEMENT)
 THOROUGH = settings(max_examples=50, deadline=None)
 
 
@@ -174,3 +177,38 @@ def test_a_decision_is_whole(policy: str, evidence: Evidence, price: float) -> N
     assert decision.probability is None or 0 < decision.probability < 1
     if decision.verdict == "chosen" and policy != "random":
         assert decision.shares == {decision.chosen: 1.0}
+
+
+class Whim:
+    """A separator that takes whichever it likes."""
+
+    def __init__(self, taste: int) -> None:
+        self.taste = taste
+
+    def separate(self, task_id: str, finalists: tuple[str, ...]) -> Separation:
+        return Separation(finalists=finalists, picked=finalists[self.taste % len(finalists)])
+
+
+@THOROUGH
+@given(
+    evidence=any_evidence(least=2),
+    taste=st.integers(0, 2),
+    said=st.dictionaries(st.sampled_from(OPINIONS), st.randoms()),
+)
+def test_no_opinion_and_no_trajectory_outranks_execution(
+    evidence: Evidence, taste: int, said: dict[str, random.Random]
+) -> None:
+    """Whatever models say, what is chosen is level with the best by gate and probes."""
+    opinions = [
+        Score(verifier=verifier, candidate_id=leader, value=chance.random())
+        for verifier, chance in said.items()
+        for leader in evidence.leaders
+    ]
+    silent = Evidence.model_validate({**dict(evidence), "scores": ()})
+    loud = assess(Evidence.model_validate({**dict(evidence), "scores": opinions}))
+    best = loud.standings[decided(silent, "default").ranking[0]]
+    chosen = loud.standings[decide(loud, Preferences(), Whim(taste)).ranking[0]]
+    assert chosen.gate is best.gate
+    for one, other in ((chosen.support, best.support), (chosen.support_at_best, best.support_at_best)):
+        assert (one is None) == (other is None)
+        assert one is None or other is None or one >= other - 2 * SLACK

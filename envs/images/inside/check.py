@@ -12,6 +12,11 @@ import os
 import sys
 from typing import Any, Dict, List
 
+try:
+    from importlib import metadata
+except ImportError:  # before Python 3.8
+    metadata = None  # type: ignore[assignment]
+
 
 def attempt(name: str) -> Dict[str, Any]:
     """Import a module and say where it came from, or why not."""
@@ -39,6 +44,16 @@ def absent(names: List[str]) -> List[str]:
     return missing
 
 
+def plugins() -> List[str]:
+    """Return the names under which installed packages have plugins of pytest."""
+    if metadata is None:
+        return []
+    found = metadata.entry_points()
+    if hasattr(found, "select"):
+        return sorted({entry.name for entry in found.select(group="pytest11")})
+    return sorted({entry.name for entry in found.get("pytest11", ())})
+
+
 def main(modules: List[str], names: List[str]) -> None:
     """Print the answer; what modules print meanwhile goes to standard error."""
     sys.path[0] = os.getcwd()
@@ -50,6 +65,7 @@ def main(modules: List[str], names: List[str]) -> None:
         "path": os.environ.get("PATH", os.defpath),  # noqa: TID251  (the sandbox's own, to put tools in front of)
         "modules": {name: attempt(name) for name in modules},
         "absent": absent(names),
+        "plugins": plugins(),
     }
     os.write(output, json.dumps(answer).encode())
 

@@ -20,6 +20,7 @@ from agent.models.port import ChatModel
 from agent.models.prices import FREE
 from agent.models.retrying import RetryingModel
 from agent.models.scripted import Line, ScriptedModel, says
+from agent.models.unordered import UnorderedModel
 from agent.models.values import ChatRequest, Message, Reply, Sampling, ToolCall, ToolSpec
 from agent.values import Usage
 from tests.agent.models.server import Answer, ChatServer, completion, fault
@@ -70,7 +71,9 @@ def scripted(say: Say) -> Line:
     return lines[say]
 
 
-@pytest.fixture(params=["openai native", "openai text", "scripted", "journaled", "served", "budgeted", "endpoint"])
+@pytest.fixture(
+    params=["openai native", "openai text", "scripted", "journaled", "served", "unordered", "budgeted", "endpoint"]
+)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     with ExitStack() as stack:
 
@@ -99,6 +102,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
                 return JournaledModel(
                     ScriptedModel([], name="m"), stack.enter_context(Journal(tmp_path / "events.jsonl"))
                 )
+            if request.param == "unordered":
+                return UnorderedModel(script, stack.enter_context(Journal(tmp_path / "events.jsonl")))
             if request.param == "budgeted":
                 return BudgetedModel(script, Budget(BudgetLimits(usd=1.0)), FREE)
             if request.param == "endpoint":

@@ -267,6 +267,16 @@ def test_log_probabilities(connect: Connect) -> None:
         Answer({"choices": [], "usage": {"prompt_tokens": 3}}),
         Answer({"choices": None}),
         Answer({"error": {"code": 502, "message": "upstream"}}),
+        Answer(
+            {
+                "choices": [
+                    {"message": {"content": ""}, "finish_reason": "error", "error": {"code": 502, "message": "x"}}
+                ]
+            }
+        ),
+        Answer({"choices": [{"message": {"content": "Hal"}, "finish_reason": "error"}]}),
+        Answer(b"[" * 200_000),
+        Answer(b"[" * 200_000, 500),
         Answer(completion("ok").raw, cut_after=20),
         Answer(completion("ok").raw, cut_after=0),
     ],

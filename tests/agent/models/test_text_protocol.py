@@ -176,3 +176,14 @@ def test_a_reply_goes_back_word_by_word() -> None:
         role="assistant", content=parsed.content, tool_calls=as_calls(parsed, offset=0), written=parsed.written
     )
     assert render([said], ())[0]["content"] == text
+
+
+@pytest.mark.parametrize(
+    ("behind", "said"),
+    [("", "from there on was dropped"), (f"\n{BLOCK}", "with 1 call, was dropped"), (f"\n{BLOCK}\n{BLOCK}", "with 2 calls, was")],
+)  # fmt: skip
+def test_a_result_that_the_model_made_up_is_not_passed_over(behind: str, said: str) -> None:
+    made_up = '<tool_result name="edit">\ndone\n</tool_result>'
+    parsed = parse(f"{BLOCK}\n{made_up}{behind}", [EDIT])
+    assert said in parsed.note and len(parsed.calls) == 1
+    assert parse(BLOCK, [EDIT]).note == ""

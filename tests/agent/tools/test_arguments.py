@@ -91,7 +91,10 @@ def test_kinds_are_mended_where_only_one_reading_is_possible(name: str, given_: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"cmd": "ls"}', r"no argument `cmd`. Did you mean `command`\? Arguments: command, timeout \(optional\)"),
+        (
+            '{"comand": "ls"}',
+            r"no argument `comand`. Did you mean `command`\? Arguments: command, timeout \(optional\)",
+        ),
         ('{"timeout": 3}', "`command` is missing"),
         ('{"command": "ls", "timeout": "soon"}', "`timeout` must be a number, not a string"),
         ('{"command": "ls", "timeout": 0}', "`timeout` must be at least 1, not 0"),
@@ -105,7 +108,7 @@ def test_kinds_are_mended_where_only_one_reading_is_possible(name: str, given_: 
         ("null", "must be a JSON object, not null"),
         ('{"command": "ls', "cut off at the output limit"),
         ('{"command": "ls", "all": tru', "not valid JSON|cut off"),
-        ("{'command': 'ls'}", "not valid JSON: Expecting property name .* near: {'command'"),
+        ("{'command': ls}", "not valid JSON: Expecting property name .* near: {'command'"),
         ("[" * 100_000, "nested too deeply|not valid JSON|cut off"),
         ('{"command": ' + "1" * 5000 + "}", "not valid JSON"),
     ],
@@ -144,3 +147,31 @@ def test_whatever_comes_is_taken_or_refused(text: str) -> None:
             assert str(error)
         else:
             assert set(schema["required"]) <= set(found) <= set(schema["properties"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"cmd": "ls"}', {"command": "ls"}),
+        ("{'command': 'ls', 'timeout': 5}", {"command": "ls", "timeout": 5}),
+        ("{'command': 'it\\'s', 'timeout': None}", {"command": "it's"}),
+    ],
+)
+def test_habits_of_other_agents(text: str, expected: dict[str, Any]) -> None:
+    assert read_arguments(text, SCHEMA) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ['{"cmd": "ls", "command": "pwd"}', "{'command': {1, 2}}", "{'command': open('x')}", "['ls']"]
+)
+def test_what_is_not_unmistakable_is_asked_for_again(text: str) -> None:
+    with pytest.raises(Invalid):
+        read_arguments(text, SCHEMA)
+
+
+def test_an_edit_as_other_agents_write_it() -> None:
+    texts = {name: {"type": "string"} for name in ("path", "old", "new")}
+    items = {"type": "object", "properties": texts, "required": ["path"]}
+    whole = {"properties": {"edits": {"type": "array", "items": items}}, "required": ["edits"]}
+    found = read_arguments('{"file_path": "a.py", "old_string": "x", "new_string": "y"}', whole)
+    assert found == {"edits": [{"path": "a.py", "old": "x", "new": "y"}]}

@@ -58,6 +58,7 @@ def test_calls_are_done_in_order_and_told_apart(any_bench: Any) -> None:
         ("Edit", "edit"),
         ("str_replace_editor", "edit"),
         ("run_test", "run_tests"),
+        ("functions.bash", "shell"),
         ("finish", "submit"),
     ],
 )
@@ -66,6 +67,20 @@ def test_unknown_tools(bench: Any, name: str, meant: str) -> None:
     assert not done.ok
     assert f"There is no tool `{name}`. Did you mean `{meant}`? Tools: {', '.join(NAMES)}." in done.text
     assert "Did you mean" not in bench.call("xyzzy").text
+
+
+@pytest.mark.parametrize(
+    "name", ["functions.submit", " submit", "default_api:submit", "submit<|channel|>json", "tools/submit"]
+)
+def test_namespaces_and_leftovers_around_a_name(bench: Any, name: str) -> None:
+    assert bench.tools.name_of(name) == "submit"
+    assert bench.call(name, summary="done").ok
+
+
+@pytest.mark.parametrize("name", ["view.edit", "do not submit", "", ".", "submitted"])
+def test_a_name_that_means_nothing_is_not_guessed(bench: Any, name: str) -> None:
+    assert bench.tools.name_of(name) == name.strip()
+    assert not bench.call(name, summary="done").ok
 
 
 def test_submit_marks_and_decides_nothing(bench: Any) -> None:
@@ -94,7 +109,13 @@ def test_a_probe_is_stored_and_is_no_part_of_the_change(any_bench: Any) -> None:
 def test_a_probe_in_the_repository(bench: Any) -> None:
     content = "def test_it():\n    assert 0\n"
     done = bench.call("write_probe", content=content, path="tests/test_it.py")
-    assert done.data["probe"] == {"kind": "test", "path": "tests/test_it.py", "content": content}
+    assert done.data["probe"] == {
+        "kind": "test",
+        "path": "tests/test_it.py",
+        "content": content,
+        "test": "",
+        "support": [],
+    }
     assert bench.call("write_probe", content=content + "\n", path="./tests/test_it.py").ok
     for path, said in (
         ("tests/test_core.py", "exists already"),

@@ -76,6 +76,20 @@ class TestConversation:
         assert texts[0] == LEFT_OUT and texts[-1] != LEFT_OUT
         assert not talk.make_room(), "there is nothing left to take out"
 
+    def test_little_room_is_not_worth_a_new_prefix(self):
+        talk = self.talk(10)
+        talk.measured(5000)
+        assert not talk.make_room(least=1000)
+        assert talk.tokens == 5000 and not any(message.content == LEFT_OUT for message in talk.messages)
+        assert talk.make_room(least=100)
+        assert 0 < talk.tokens < 5000
+
+    def test_more_room_is_made_of_later_ones(self):
+        talk = self.talk(3)
+        assert [talk.make_room(recent=recent) for recent in (12, 4, 1)] == [False, True, True]
+        texts = [message.content for message in talk.messages if message.role == "tool"]
+        assert texts[:2] == [LEFT_OUT] * 2 and texts[2] != LEFT_OUT, "the last one is what the model has to answer to"
+
     def test_a_short_one_is_kept(self):
         assert not self.talk(3).make_room()
 

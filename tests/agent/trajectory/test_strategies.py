@@ -7,6 +7,7 @@ from agent.models.errors import ContextFull, ModelRejected, ModelUnavailable
 from agent.models.scripted import says
 from agent.models.values import ChatRequest, Message, Reply
 from agent.values import ExitReason, Usage
+from envs.workspace import Workspace
 from tests.agent.trajectory.conftest import BREAK, FIX, PROBE, SUBMIT, Killed, Stage, call, replace
 
 WRONG = replace("result -= price", "result *= price")
@@ -82,13 +83,96 @@ class TestReact:
         assert ended.candidates[0].claims["proven"] == "true"
         assert ".winnow" not in ended.candidates[0].patch.diff
 
+    def test_an_exception_that_is_the_problem_has_to_be_caught(self, blind: Stage):
+        raising = call("write_probe", content="from shop.prices import total\nassert total([1]) == 1\n")
+        blind.walk([says("", raising), says("", FIX)], turns=2)
+        assert "catch it in the script and exit with 2" in blind.told(2)
+
     def test_a_probe_that_shows_nothing_is_no_evidence(self, blind: Stage):
         lying = call("write_probe", content="print('all is well')\n")
         ended = blind.walk([says("", FIX, lying), *[says("", SUBMIT)] * 3])
         assert ended.candidates[0].claims["proven"] == "false"
 
+    def test_a_test_of_the_repository_is_a_probe(self, blind: Stage):
+        old = "def test_cheapest():"
+        new = f"def test_more():\n    assert total(map(int, open('tests/numbers.txt').read().split())) == 6\n\n\n{old}"
+        add = replace(old, new, path="tests/test_prices.py")
+        mend = replace("== 6", "== 6  # and no less", path="tests/test_prices.py")
+        helper = call("edit", edits=[{"op": "create", "path": "tests/numbers.txt", "new": "1 2 3"}])
+        probe = call("write_probe", test="tests/test_prices.py::test_more")
+        ended = blind.walk([says("", add, helper, probe), says("", FIX, mend), says("", SUBMIT)])
+        assert "the problem is present" in blind.told(2) and "assert -6 == 6" in blind.told(2), "with what it reads"
+        (candidate,) = ended.candidates
+        assert candidate.claims["probe"] == "present -> fixed" and candidate.claims["proven"] == "true"
+        assert "and no less" in candidate.patch.diff, "a later edit of the test is not undone"
+
+    def test_what_was_dropped_of_a_reply_is_said_with_the_next_answer(self, stage: Stage):
+        said = says("", FIX).model_copy(update={"note": "All behind it was dropped."})
+        hasty = says("", SUBMIT).model_copy(update={"note": "Dropped again."})
+        silent = says("I wonder").model_copy(update={"note": "Nothing was read."})
+        ended = stage.walk([said, silent, hasty])
+        assert "All behind it was dropped." in stage.told(2)
+        assert "Nothing was read." in stage.told(3) and "Nothing was read." not in stage.told(2)
+        assert ended.exit is ExitReason.SUBMITTED
+
+    def test_a_submission_by_another_name(self, stage: Stage):
+        odd = SUBMIT.model_copy(update={"name": " functions.submit"})
+        ended = stage.walk([says("", FIX, odd)])
+        assert ended.exit is ExitReason.SUBMITTED and ended.candidates[0].summary == "Prices are added."
+
+
+class TestFailingTestsThatNobodyNamed:
+    def stage(self, stage: Stage, body: str) -> Stage:
+        issue = stage.brief.task.issue
+        assert issue is not None
+        task = stage.brief.task.model_copy(
+            update={"failing_tests": (), "issue": issue.model_copy(update={"title": "A bug", "body": body})}
+        )
+        return Stage(stage.brief.model_copy(update={"task": task}), stage.open_workspace, stage.folder)
+
+    def test_one_that_belongs_to_the_issue_has_to_pass(self, stage: Stage):
+        related = self.stage(stage, "`total([1, 2])` gives -3.")
+        ended = related.walk(
+            [says("", WRONG, call("write_probe", content="raise SystemExit(2)")), says("", SUBMIT)], turns=2
+        )
+        assert "seem to belong to the issue" in related.asked[0].messages[1].content
+        assert ended.candidates[0].claims["proven"] == "false"
+        again = replace_folder(related, "again")
+        ended = again.walk([says("", WRONG), says("", SUBMIT), says("", MEND, SUBMIT)])
+        assert "Have to pass and do not: tests/test_prices.py::test_total" in again.told(3)
+        assert ended.candidates[0].claims["proven"] == "true"
+
+    def test_one_that_does_not_may_fail(self, stage: Stage):
+        other = self.stage(stage, "`cheapest` should give a list.")
+        probe = "import sys\nfrom shop.prices import cheapest\nsys.exit(0 if cheapest([3, 1]) == [1] else 2)\n"
+        add = "def test_cheapest():\n    assert cheapest([2, 1]) == 1\n"
+        fix = call(
+            "edit",
+            edits=[
+                {"path": "shop/prices.py", "old": "return min(prices)", "new": "return [min(prices)]"},
+                {"path": "tests/test_prices.py", "old": add, "new": add.replace("== 1", "== [1]")},
+            ],
+        )
+        ended = other.walk([says("", fix, call("write_probe", content=probe)), says("", SUBMIT)])
+        assert "may have nothing to do with the issue" in other.asked[0].messages[1].content
+        assert ended.candidates[0].claims["proven"] == "true"
+
 
 class TestEndings:
+    def test_a_rejection_in_the_middle_is_this_conversation_s_own(self, stage: Stage):
+        ended = stage.walk([says("", FIX), ModelRejected("messages[7] is odd")])
+        assert ended.exit is ExitReason.MODEL_FAILED and ended.candidates[0].claims["proven"] == "true"
+
+    def test_an_empty_reply_does_not_stay_empty(self, stage: Stage):
+        """Some endpoints reject every later request of a conversation that holds an empty message."""
+        stage.walk([says(""), says("", FIX, SUBMIT)])
+        assert all(message.content or message.tool_calls for message in stage.asked[-1].messages)
+
+    def test_replies_that_are_always_cut_off_end_it(self, stage: Stage):
+        cut = says("words").model_copy(update={"finish": "length"})
+        ended = stage.walk([cut] * 3, turns=40)
+        assert ended.exit is ExitReason.EXHAUSTED and ended.stats["turns"] == 3
+
     def test_the_last_turn_is_announced_and_its_work_kept(self, stage: Stage):
         ended = stage.walk([says("", call("shell", command="ls")), says("", FIX)], turns=2)
         assert "last turn: the limit of 2 turns" in stage.told(2)
@@ -130,6 +214,24 @@ class TestEndings:
         ended = stage.walk([*looks, ContextFull("too long"), says("", FIX, SUBMIT)])
         assert any("taken out" in message.content for message in stage.asked[-1].messages)
         assert ended.exit is ExitReason.SUBMITTED
+
+    def test_a_model_with_a_short_memory_goes_on_with_its_last_observations(self, stage: Stage):
+        def answer(request: ChatRequest) -> Reply | ContextFull:
+            if sum(len(message.content) for message in request.messages[2:]) > 4000:
+                return ContextFull("too long")
+            replies = sum(message.role == "assistant" for message in request.messages)
+            return says("", call("shell", command=f"seq {replies} 600")) if replies < 6 else says("", FIX, SUBMIT)
+
+        ended = stage.walk(answer)
+        assert ended.exit is ExitReason.SUBMITTED and ended.candidates[0].claims["proven"] == "true"
+
+    def test_the_journal_grows_with_the_conversation_and_no_faster(self, stage: Stage):
+        sizes: dict[int, int] = {}
+        for turns in (10, 20, 40):
+            again = replace_folder(stage, f"turns-{turns}")
+            again.walk([*[says("", call("shell", command="seq 200"))] * turns, says("", FIX, SUBMIT)])
+            sizes[turns] = (again.folder / "events.jsonl").stat().st_size
+        assert sizes[40] - sizes[20] == pytest.approx(2 * (sizes[20] - sizes[10]), rel=0.05)
 
     def test_a_context_that_stays_full_ends_it(self, stage: Stage):
         ended = stage.walk([says("", FIX), ContextFull("too long")])
@@ -226,6 +328,30 @@ class TestIterate:
         assert sum("first show the problem" in text for text in texts) >= 2
         assert "x = 1" not in ended.candidates[0].patch.diff, "what the shell changed was taken back"
         assert ended.candidates[0].claims["proven"] == "true"
+
+    def test_what_is_not_shown_is_not_said_to_be(self, blind: Stage):
+        looks = [says("", call("shell", command="ls"))] * 2
+        blind.walk([*looks, says("", FIX), says("", SUBMIT)], strategy="iterate", turns=6)
+        assert "No probe shows the problem so far" in blind.told(3) and "problem is shown" not in blind.told(3)
+        idle = replace_folder(blind, "idle")
+        idle.walk(
+            [says("", call("write_probe", content="print(1)\n")), *looks[:1], says("", FIX), says("", SUBMIT)],
+            strategy="iterate",
+            turns=6,
+        )
+        assert "does not show the problem so far" in idle.told(3)
+
+    def test_a_round_makes_the_difference_to_base_once(self, stage: Stage, monkeypatch: pytest.MonkeyPatch):
+        made: list[int] = []
+        real = Workspace.diff
+        monkeypatch.setattr(Workspace, "diff", lambda self: made.append(1) or real(self))
+        script = [
+            says("", call("write_probe", content=PROBE), call("accept_probe", reason="r")),
+            says("", WRONG),
+            says("", MEND),
+        ]
+        stage.walk([*script, says("", SUBMIT)], strategy="iterate")
+        assert len(made) == 1 + 2 + 1, "the probe on base, two rounds, the submission"
 
 
 class TestSingle:

@@ -213,3 +213,33 @@ def test_the_users_own_environment_lies_in_the_confined_tree(cache: Path, make: 
 def test_images_need_docker(on_host: Prepare, make: Make) -> None:
     with pytest.raises(ImageBuildFailed, match="Docker"):
         on_host(make({"a.py": ""}), image="x")
+
+
+CRASHING = """\
+import pytest
+
+
+def pytest_runtest_logreport(report):
+    if report.failed:
+        raise RuntimeError("I cannot write my report")
+"""
+
+
+def test_a_plugin_that_crashes_at_the_first_failure_is_switched_off(
+    make: Make, cache: Path, wheels: dict[str, str], tmp_path: Path
+) -> None:
+    """The suite passes with it as long as all of it passes; a failure would look like a broken runner."""
+    (tmp_path / "plugin").mkdir()
+    (tmp_path / "plugin/pytest_crash.py").write_text(CRASHING)
+    (tmp_path / "plugin/pyproject.toml").write_text(
+        "[build-system]\nrequires=['setuptools']\nbuild-backend='setuptools.build_meta'\n[project]\nname='pytest-crash'\nversion='1'\n"
+        "entry-points={pytest11={crash='pytest_crash'}}\n[tool.setuptools]\npy-modules=['pytest_crash']\n"
+    )
+    snapshot = make({"tests/test_a.py": "def test_a(): pass\ndef test_b(): assert 0\n", "thing.py": ""})
+    setup = [f"python -m pip install -q pytest {tmp_path}/plugin"]
+    image = Prepare(choose("host"), cache, wheels)(snapshot, setup=setup)
+    assert "pytest crashes at a failing test with crash" in image.note
+    assert image.env["PYTEST_ADDOPTS"] == "-p no:crash"
+    with open_workspace(choose("host"), image, snapshot, limits=SandboxSpec(), run_id="t") as workspace:
+        report = run_suite(workspace.box, find_suite(workspace, image, command=None, failing=(), paths=()))
+    assert (report.status, report.having(Outcome.FAILED)) == ("ran", ("tests/test_a.py::test_b",))

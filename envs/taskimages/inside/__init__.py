@@ -1,0 +1,1 @@
+"""Programs that run while an image is built."""

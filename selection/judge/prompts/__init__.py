@@ -1,0 +1,1 @@
+"""What models are told; the texts are files beside this one."""

@@ -1,0 +1,1 @@
+"""A whole dataset: every task through the run graph, graded, and reported."""

@@ -1,0 +1,1 @@
+"""What a batch, or another system's graded predictions, come to."""
