@@ -193,7 +193,7 @@ def select(context: RunContext, round_number: int) -> Choice:
             execution,
             candidates,
             context=localize(context),
-            open_workspace=_opener(context, brief),
+            open_workspace=_fresh(context, brief),
             report=context.report,
         ) as advice,
     ):
@@ -201,6 +201,8 @@ def select(context: RunContext, round_number: int) -> Choice:
             context.settings, brief, base, execution, report=context.report, written=written, advice=advice
         )
         choice, log = selector.select(candidates)
+    if context.machines.stopped:  # what a model did not say because of it is not what it thinks
+        raise Interrupted("stopped on request")
     context.run.save(CHOICE, choice)
     _explain(context, log)
     return choice
