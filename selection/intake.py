@@ -161,7 +161,7 @@ def _values(file: Path, text: str) -> Iterable[tuple[str, Any]]:
         return _lines(file, text)
     if isinstance(whole, list):
         return [(f"entry {at}", value) for at, value in enumerate(whole, 1)]
-    if isinstance(whole, dict) and not {"candidates", "patch", "model_patch", "diff"} & whole.keys():
+    if isinstance(whole, dict) and not {"candidates", "instance_id", "patch", "model_patch", "diff"} & whole.keys():
         named = ((key, value if isinstance(value, dict) else {"patch": value}) for key, value in whole.items())
         return [(f"entry {key}", {"instance_id": key, **value}) for key, value in named]
     return [("the only entry", whole)]

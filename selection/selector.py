@@ -20,8 +20,9 @@ from selection.execution.runs import BASE, Runs
 from selection.execution.suite import SuiteLimits, known_suite, run_suite_on_base
 from selection.gate import BaseSuite, GateResult, demands_of, judge_patch
 from selection.policies import Preferences, Separator, decide
+from selection.policies.default import close_call
 from selection.pool import Pool, build_pool
-from selection.port import Judge, ProbeWriter, WrittenProbe
+from selection.port import Comparer, Judge, ProbeWriter, WrittenProbe
 from selection.standing import assess, behind
 from selection.values import Score, Selection
 from selection.verifier.score import VerifierInput, score_pool
@@ -72,6 +73,9 @@ class Selector:
     """None: nothing is run."""
     written: Sequence[WrittenProbe] = ()
     judge: Judge | None = None
+    comparer: Comparer | None = None
+    compared: int = 3
+    """Leaders that are compared at most."""
     writer: ProbeWriter | None = None
     separator: Separator | None = None
     max_changes: int = 32
@@ -113,6 +117,9 @@ class Selector:
             self.report("phase", {"name": "judge"})
             survivors = [pool.candidates[leader] for leader in in_play(evidence, gates)]
             evidence = _with_scores(evidence, self.judge.scores(survivors) if survivors else ())
+        if self.comparer is not None and pool.clusters:
+            close = [pool.candidates[leader] for leader in close_call(assess(evidence), self.compared)]
+            evidence = _with_scores(evidence, self.comparer.scores(close) if close else ())
         evidence = Evidence.model_validate(evidence.model_dump())
         selection, log = choose(evidence, self.preferences, self.separator)
         patches = {name: pool.parts[name].patch for name in pool.candidates}
@@ -193,7 +200,8 @@ class Selector:
         leaders = in_play(evidence, gates)
         if not leaders:
             return _NOTHING
-        written = (*self.written, *(self.writer.write() if self.writer else ()))
+        # Tests for one change alone would tell it from nothing.
+        written = (*self.written, *(self.writer.write() if self.writer and len(leaders) > 1 else ()))
         files = self.base.tree.files()
         issue = self.brief.task.issue
         checks = gather(

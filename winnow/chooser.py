@@ -15,6 +15,7 @@ from selection.execution.suite import SuiteLimits
 from selection.policies import POLICIES, Preferences
 from selection.port import WrittenProbe
 from selection.selector import Execution, Selector
+from winnow.advice import NOBODY, Advice
 from winnow.errors import SettingsError
 from winnow.machines import Machines
 from winnow.prepare import limits
@@ -88,8 +89,9 @@ def make_selector(
     *,
     report: Report,
     written: Sequence[WrittenProbe] = (),
+    advice: Advice = NOBODY,
 ) -> Selector:
-    """The selector that the settings ask for."""
+    """The selector that the settings ask for, with whoever may be asked for advice."""
 
     def tell(kind: str, data: Mapping[str, object]) -> None:
         report(kind, data)
@@ -100,6 +102,11 @@ def make_selector(
         preferences=preferences_of(settings),
         execution=execution,
         written=written,
+        judge=advice.judge,
+        comparer=advice.comparer,
+        compared=settings.selection.compare,
+        writer=advice.writer,
+        separator=advice.separator,
         max_changes=settings.selection.max_changes,
         report=tell,
     )

@@ -124,9 +124,6 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         list[str] | None,
         typer.Option(help="NAME=IN/CACHED/OUT, USD per million tokens. Repeatable.", rich_help_panel=_WHO),
     ] = None,
-    judge: Annotated[
-        int | None, typer.Option(help="Opinions of the model on each survivor.", rich_help_panel=_WHO)
-    ] = None,
     judge_model: Annotated[
         str | None, typer.Option(help="Model that judges. [default: the first --model]", rich_help_panel=_WHO)
     ] = None,
@@ -220,7 +217,6 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         "selection": {
             "policy": policy,
             "price_of_wrong": price_of_wrong,
-            "judge": judge,
             "judge_model": judge_model,
         },
     }

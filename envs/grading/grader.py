@@ -19,7 +19,7 @@ from sandbox.errors import DiskFull, SandboxError
 from sandbox.port import Sandbox, SandboxProvider
 from sandbox.values import ExecResult, SandboxSpec, Value
 
-FORMAT = 2
+FORMAT = 3
 """Raised when grades from before must not be taken any more."""
 LOG_BYTES = 32 << 20
 LIMITS = SandboxSpec(memory_mb=4096, disk_mb=2048, pids=1024)

@@ -22,6 +22,8 @@ class Reading(NamedTuple):
     """By test; what is said last counts."""
     seen: tuple[tuple[str, str], ...]
     """Everything that is said, in order; empty when the log is not of a kind that is known here."""
+    otherwise: dict[str, str] = {}  # noqa: RUF012 (never written to)
+    """By names that another version of Python would print; the same statuses."""
 
 
 def read_log(parser: str, log: str) -> Reading:
@@ -33,7 +35,8 @@ def read_log(parser: str, log: str) -> Reading:
     """
     seen = tuple(_OWN.get(parser, _pytest)(log))
     official = _official(parser)
-    return Reading(official(log) if official else dict(seen), seen)
+    otherwise = dict(_django_otherwise(log)) if parser == "parse_log_django" else {}
+    return Reading(official(log) if official else dict(seen), seen, otherwise)
 
 
 def read_by_own(parser: str, log: str) -> dict[str, str]:
@@ -176,6 +179,30 @@ def _django_line(line: str) -> Pairs:
         words = line.split()
         if line.startswith(start) and len(words) > 1:
             yield words[1], status
+
+
+def _django_otherwise(log: str) -> Pairs:
+    """Names of unittest's tests as other versions of Python write them.
+
+    A docstring that begins with a line end is not printed before 3.9; and since 3.11 a test's own name stands also behind its class.
+    """
+    test = None
+    for raw in log.split("\n"):
+        line = raw.strip()
+        name = re.match(r"(\w+) \(([\w.]+)\)", line)
+        said = [
+            status
+            for end, status in (*_DJANGO_ENDS, (" ... skipped", SKIPPED))
+            if line.endswith(end) or (status == SKIPPED and end in line)
+        ]
+        if name:
+            test = (name[1], name[2])
+        if test and said:
+            place = test[1].removesuffix(f".{test[0]}")
+            yield f"{test[0]} ({place})", said[0]
+            yield f"{test[0]} ({place}.{test[0]})", said[0]
+        if said or not name:
+            test = None
 
 
 _OWN: dict[str, Callable[[str], Pairs]] = {

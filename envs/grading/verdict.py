@@ -44,9 +44,10 @@ def judge(
         exit_code: of the test command; None when it was killed by its time-out.
         clipped: the log's middle is missing.
     """
-    tests = _sorted(gold, reading.statuses)
+    statuses = {**reading.otherwise, **reading.statuses}
+    tests = _sorted(gold, statuses)
     bad = [test for kind in tests.values() for test in kind["failure"]]
-    missing = [test for test in bad if _key(test, reading.statuses) is None]
+    missing = [test for test in bad if _key(test, statuses) is None]
     status: Status
     told = bool(reading.statuses) or (gold.fail_only and _finished(parser, log))
     if exit_code is None:

@@ -21,7 +21,7 @@ from envs.images.tree import read_tree
 from envs.images.variables import KEPT, build_network, build_variables
 from envs.taskimages.bases import Base, choose_bases
 from envs.taskimages.facts import installation
-from envs.taskimages.plan import FORMAT, environment_digest, make_plan, of_recipe, requirement_text
+from envs.taskimages.plan import FORMAT, PLAN, environment_digest, make_plan, of_recipe, requirement_text
 from envs.taskimages.sources import Checkout, Sources, checked_out
 from sandbox.engine.images import DockerImages
 from sandbox.engine.labels import IMAGE
@@ -97,7 +97,7 @@ class Builder:
         found = [self._images.find(base.name) for base in bases]
         wanted = record.model_dump(mode="json", exclude={"task": True, "image": True, "created": True})
         description = known.model_dump(mode="json") if known else None
-        return hashed([FORMAT, wanted, description, bases, [image.id if image else "" for image in found]])
+        return hashed([FORMAT, PLAN, wanted, description, bases, [image.id if image else "" for image in found]])
 
     def _built(self, record: Record) -> str:
         with (

@@ -12,6 +12,8 @@ from envs.taskimages.bases import OFFICIAL
 
 FORMAT = 1
 """Raised when images that were built before must not be taken any more."""
+PLAN = 2
+"""Raised when `make_plan` makes other plans of what it is given: images are then looked up by their content again."""
 _RELEASED = {
     "3.6": 2016,
     "3.7": 2018,
@@ -41,6 +43,8 @@ def make_plan(record: Record, known: Installation, *, version: str | None, pytho
     # There is no tag in a tree without history.
     plan["env"] = {SCM: version or _made_up(record.version), **plan["env"]}
     plan["as_of"] = _no_earlier_than(known.as_of, python)
+    if python and known.python and _numbers(known.python[0]) < _numbers(python):
+        plan["like"] = known.python[0]
     return plan
 
 

@@ -14,6 +14,7 @@ _MOST_FILES = 60
 """Nearest files that are looked at."""
 _SHORT_S = 10.0
 """A suite that takes no more CPU time on base is run as a whole at once."""
+_FIRST_FILES = 8
 _WALL = 4.0
 """Tests wait, and other sandboxes run beside them."""
 _UNABLE: Mapping[str, str] = {
@@ -49,9 +50,9 @@ def known_suite(suite: Suite, report: SuiteReport, tests: NearTests, limits: Sui
     whole = Stage(report=report)
     if not takes_tests(suite) or (report.status == "ran" and _cost(report) <= _SHORT_S):
         return BaseSuite(stages=(whole,))
-    nearest = _part(report, tests, limits.seconds)
     if report.status == "ran" and _cost(report) <= limits.seconds:
-        return BaseSuite(stages=(*nearest, whole))
+        return BaseSuite(stages=(*_part(report, tests, _SHORT_S), whole))
+    nearest = _part(report, tests, limits.seconds)
     if not nearest:
         nearest = _part(report, NearTests(tuple(tests.sizes), tests.sizes), limits.seconds) or (whole,)
     return BaseSuite(stages=nearest, part=_described(nearest, report))
@@ -83,25 +84,41 @@ def run_suite_on_base(runs: Runs, suite: Suite, tests: NearTests, limits: SuiteL
 
 def _whole(nearest: tuple[Stage, ...], report: SuiteReport, tests: NearTests) -> BaseSuite:
     if report.status == "ran" and report.having(Outcome.PASSED):
-        before = nearest if _cost(report) > _SHORT_S else ()
+        before = nearest[:1] if _cost(report) > _SHORT_S else ()
         return BaseSuite(stages=(*before, Stage(report=report)))
     if nearest:
-        return BaseSuite(stages=nearest, part=_files(nearest[0].tests, tests))
+        return BaseSuite(stages=nearest, part=_files([test for stage in nearest for test in stage.tests], tests))
     stages = _stages((), report) if report.status not in _UNABLE else ()
     why = "" if stages else _UNABLE.get(report.status, "no test passes on base")
     return BaseSuite(stages=stages, part="what of the suite was reached on base", why_none=why)
 
 
 def _stages(files: Sequence[str], report: SuiteReport) -> tuple[Stage, ...]:
-    """One stage: the files, or where they did not all come to their end the tests that passed; nothing when none passed."""
+    """What passed on base, the very nearest files before the others, so that what breaks them costs no more; nothing when none passed.
+
+    Where the files did not all come to their end on base, single tests are named.
+    """
     passed = report.having(Outcome.PASSED)
     if not passed:
         return ()
-    names = tuple(file for file in files if _ran(file, report)) if report.status == "ran" else ()
-    if report.status == "ran":
-        return (Stage(tests=names or tuple(files), report=report),)
-    known = report.model_copy(update={"status": "ran", "outcomes": dict.fromkeys(passed, Outcome.PASSED)})
-    return (Stage(tests=passed, report=known),)
+    if report.status != "ran":
+        known = report.model_copy(update={"status": "ran", "outcomes": dict.fromkeys(passed, Outcome.PASSED)})
+        return (Stage(tests=passed, report=known),)
+    ran = tuple(file for file in files if _ran(file, report))
+    first, others = ran[:_FIRST_FILES], ran[_FIRST_FILES:]
+    if len(others) < _FIRST_FILES or not all("::" in test for test in report.outcomes):
+        return (Stage(tests=ran or tuple(files), report=report),)
+    return tuple(
+        Stage(tests=part, report=report.model_copy(update={"outcomes": _of(part, report)}))
+        for part in (first, others)
+        if Outcome.PASSED in _of(part, report).values()
+    )
+
+
+def _of(files: Sequence[str], report: SuiteReport) -> dict[str, Outcome]:
+    """Outcomes of the tests of some files."""
+    wanted = frozenset(files)
+    return {test: outcome for test, outcome in report.outcomes.items() if test.partition("::")[0] in wanted}
 
 
 def _cost(report: SuiteReport) -> float:

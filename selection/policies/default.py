@@ -70,7 +70,7 @@ def close_call(assessment: Assessment, most: int) -> tuple[str, ...]:
     if len(tied) < 2 or assessment.standings[tied[0]].gate is Verdict.FAIL:
         return ()
     ranking = rank({leader: assessment.standings[leader] for leader in tied}, STAGES).order
-    return ranking[:most]
+    return ranking[:most] if most > 1 else ()
 
 
 def leaders_that_are_level(assessment: Assessment, ranking: Sequence[str]) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from agent.values import Candidate
 from envs.snippets import SnippetRun
 from envs.values import Issue, Outcome, Patch, Task
 from sandbox.errors import SandboxLost
-from selection.choose import replay
-from selection.evidence import BEHAVIOUR, JUDGE, Verdict
+from selection.choose import SelectionLog, replay
+from selection.evidence import BEHAVIOUR, COMPARISON, JUDGE, LEARNED, Verdict
 from selection.execution.ledger import Ledger
 from selection.port import WrittenProbe
 from selection.selector import Choice
@@ -424,6 +424,67 @@ def test_a_judge_that_fails_half_way_leaves_the_rest_unknown(table: Table) -> No
     choice, log = table.select(both_pass(), candidates, judge=HalfAJudge())
     assert choice.selection.verdict == "chosen"
     assert [score.value for score in log.evidence.scores if score.verifier == JUDGE] == [0.9, None]
+
+
+class Prefers:
+    """A comparer that always prefers one, and keeps whom it was asked about."""
+
+    def __init__(self, favourite: str) -> None:
+        self.favourite = favourite
+        self.asked: list[tuple[str, ...]] = []
+
+    def scores(self, finalists: Sequence[Candidate]) -> tuple[Score, ...]:
+        self.asked.append(tuple(one.id for one in finalists))
+        return tuple(
+            Score(verifier=COMPARISON, candidate_id=one.id, value=float(one.id == self.favourite)) for one in finalists
+        )
+
+
+class Balances:
+    """A judge that takes back what the learned verifier says, so that the verifiers together hold all to be alike."""
+
+    def __init__(self, log: SelectionLog) -> None:
+        self.said = {s.candidate_id: s.value or 0.0 for s in log.evidence.scores if s.verifier == LEARNED}
+
+    def scores(self, survivors: Sequence[Candidate]) -> tuple[Score, ...]:
+        return tuple(Score(verifier=JUDGE, candidate_id=one.id, value=1 - self.said[one.id]) for one in survivors)
+
+
+def test_close_calls_are_compared_and_others_are_not(table: Table) -> None:
+    small, large = table.candidate(SMALL), table.candidate(LARGE)
+    judge, comparer = Balances(table.select(both_pass(), [small, large])[1]), Prefers(large.id)
+    choice, log = table.select(both_pass(), [small, large], judge=judge, comparer=comparer)
+    assert (choice.selection.chosen, [sorted(asked) for asked in comparer.asked]) == (large.id, [[small.id, large.id]])
+    assert {score.value for score in log.evidence.scores if score.verifier == COMPARISON} == {0.0, 1.0}
+    assert replay(log) == choice.selection
+    comparer = Prefers(small.id)
+    for options in ({"judge": HalfAJudge()}, {"judge": judge, "compared": 1}):
+        table.select(both_pass(), [small, large], comparer=comparer, **options)
+    bench = ScriptedBench({"": [PASSES], IN_SMALL: [BREAKS], IN_LARGE: [PASSES]})
+    choice, _ = table.select(bench, [small, large], judge=judge, comparer=comparer)
+    assert (choice.selection.chosen, comparer.asked) == (large.id, [])
+
+
+class Writes:
+    """A writer of one test, that counts."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def write(self) -> tuple[WrittenProbe, ...]:
+        self.asked += 1
+        return (script("w"),)
+
+
+def test_tests_are_written_where_there_are_changes_to_tell_apart(table: Table) -> None:
+    writer, programs = Writes(), {"w": says(base="present", small="fixed", large="present")}
+    choice, log = table.select(
+        both_pass(programs=programs), [table.candidate(SMALL), table.candidate(LARGE)], writer=writer
+    )
+    assert (writer.asked, choice.selection.chosen) == (1, "c0")
+    assert [probe.origin for probe in log.evidence.probes] == [Origin.WRITER]
+    table.select(both_pass(), [table.candidate(SMALL), table.candidate(SMALL)], writer=writer)
+    assert writer.asked == 1
 
 
 def test_a_lost_sandbox_is_opened_once_more(table: Table) -> None:

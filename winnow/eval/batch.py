@@ -16,7 +16,8 @@ from winnow.eval.candidates import to_grade
 from winnow.eval.folder import GRADES, RESULTS, BatchDir
 from winnow.eval.grading import Graded, GradeJob, PatchGrade, digest_of, grade
 from winnow.eval.port import Done, Executor
-from winnow.eval.solving import solve, spent
+from winnow.eval.runs import spent
+from winnow.eval.solving import solve
 from winnow.eval.values import GradeWhat, SolveJob, TaskEnd
 from winnow.timeline import Report
 

@@ -117,7 +117,8 @@ def _code(exit_code: int | None) -> str:
 
 def _work(answer: Connection, log: str, function: Callable[[Any], Any], argument: Any) -> None:
     """Life of a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the driver says what to do
+    os.setpgid(0, 0)  # what a terminal sends goes to all of a group; here the driver says what to do, once
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     printed = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):

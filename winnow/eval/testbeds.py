@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from envs.datasets.values import Record
+from envs.grading.cache import GradeCache
+from envs.grading.grader import LIMITS, ContainerGrader
+from envs.grading.values import Grader
 from envs.taskimages.materialise import materialise
 from sandbox.values import Value
 from winnow.eval.values import Site
@@ -13,8 +16,13 @@ from winnow.solve import provider_of
 from winnow.testbeds import sources_of, task_images
 
 
+def _say(line: str) -> None:
+    """Into the worker's own log."""
+    print(line, flush=True)  # noqa: T201
+
+
 class Testbeds(Value):
-    """Implements `winnow.eval.port.Sites` for real datasets."""
+    """Implements `winnow.eval.port.Sites` and `winnow.eval.grading.Graders` for real datasets."""
 
     __test__ = False  # a value of ours, not a class of tests
 
@@ -25,6 +33,18 @@ class Testbeds(Value):
         """See `Sites.site`."""
         settings = Settings.model_validate(self.settings)
         provider = provider_of(settings, settings.sandbox.kind)
-        images = task_images(settings, provider, print)
+        images = task_images(settings, provider, _say)
         place = materialise(record, images, sources_of(settings), provider, folder).place
         return Site(settings={"image": {"name": place.image, "python": place.python}})
+
+    def grader(self) -> Grader:
+        """See `winnow.eval.grading.Graders.grader`."""
+        settings = Settings.model_validate(self.settings)
+        provider = provider_of(settings, "docker")
+        return ContainerGrader(
+            task_images(settings, provider, _say),
+            provider,
+            cache=GradeCache(settings.run.cache_dir.expanduser() / "grades"),
+            limits=LIMITS.model_copy(update={"network": settings.tasks.network, "cpus": settings.sandbox.cpus}),
+            timeout_s=settings.tasks.timeout_s,
+        )

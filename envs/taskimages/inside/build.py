@@ -22,6 +22,7 @@ KEPT = "/opt/winnow"
 NOTES = KEPT + "/notes"
 TOOLS = KEPT + "/tools"
 FETCHED = KEPT + "/fetched"
+PINS = KEPT + "/pins.txt"
 ACTIVATE = """\
 # Published scripts activate the environment in the way of conda; this image has a plain virtual environment in its place.
 conda() { :; }
@@ -81,8 +82,50 @@ class Packages:
         argv = [self.uv, "pip", "install", "--python", ENV + "/bin/python", "--compile-bytecode"]
         if self.as_of and more.get("dated", True):
             argv += ["--exclude-newer", self.as_of]
-        say(" ".join(argv + list(words)))
-        done = subprocess.run(argv + list(words), stderr=subprocess.PIPE, check=False)
+        for _ in range(5):
+            if not os.path.exists(PINS):
+                break
+            if self.run([*argv, "-c", PINS, *words]):
+                return True
+            with open(PINS) as stream:
+                pins = stream.read().splitlines()
+            guilty = self.guilty(pins)
+            if not guilty:
+                break
+            with open(PINS, "w") as stream:
+                stream.write("\n".join(pin for pin in pins if pin not in guilty))
+        return self.run([*argv, *words])
+
+    def as_on(self, python: str, lines: List[str]) -> None:
+        """Find the versions that these requirements would get on another Python, for this one to prefer.
+
+        A project that was tested there may not know newer ones.
+        """
+        if not self.uv or not python or not lines:
+            return
+        argv = [self.uv, "pip", "compile", "-q", "--no-annotate", "--no-header"]
+        argv += ["--python-version", python, "-o", PINS, "-"] + (["--exclude-newer", self.as_of] if self.as_of else [])
+        for _ in range(8):
+            say(" ".join(argv))
+            done = subprocess.run(argv, input="\n".join(lines).encode(), stderr=subprocess.PIPE, check=False)
+            self.said = done.stderr.decode("utf-8", "replace")
+            guilty = self.guilty(lines)
+            if not done.returncode or not guilty:
+                return
+            lines = [line for line in lines if line not in guilty]
+
+    def guilty(self, lines: List[str]) -> List[str]:
+        """Return the lines that uv names as what cannot be built, or is not there."""
+        names = re.findall(
+            r"(?:Failed to (?:download|build|prepare)[^`]*|download and build )`([A-Za-z0-9._-]+)", self.said
+        )
+        names += re.findall(r"Because (?:there are no versions of )?([A-Za-z0-9._-]+) was not found", self.said)
+        return [line for line in lines if normal(line) in {normal(name) for name in names}]
+
+    def run(self, argv: List[str]) -> bool:
+        """Run uv, and keep what it complains about."""
+        say(" ".join(argv))
+        done = subprocess.run(argv, stderr=subprocess.PIPE, check=False)
         self.said = done.stderr.decode("utf-8", "replace")
         sys.stdout.write(self.said)
         return done.returncode == 0
@@ -92,12 +135,7 @@ class Packages:
         for _ in range(8):
             if not lines or self.install(*lines):
                 return
-            # What cannot be built or is not there is named in this way.
-            names = re.findall(
-                r"(?:Failed to (?:download|build|prepare)[^`]*|download and build )`([A-Za-z0-9._-]+)", self.said
-            )
-            names += re.findall(r"Because (?:there are no versions of )?([A-Za-z0-9._-]+) was not found", self.said)
-            guilty = [line for line in lines if normal(line) in {normal(name) for name in names}]
+            guilty = self.guilty(lines)
             if not guilty:
                 break
             for line in guilty:
@@ -209,6 +247,7 @@ def environment(plan: Dict[str, Any]) -> None:
         include = re.match(r"-r\s*(\S+)", line)
         path = os.path.join(TESTBED, include.group(1)) if include else ""
         lines += (requirement_lines(path) if os.path.exists(path) else []) if include else [line]
+    packages.as_on(plan.get("like", ""), lines)
     packages.wanted(lines)
     if plan["packages"]:
         must(packages.install(*plan["packages"]), "the packages %s cannot be installed" % " ".join(plan["packages"]))

@@ -85,7 +85,16 @@ def make_dataset(folder: Path, *, canary: str = "") -> tuple[tuple[Record, ...],
             eval_script=f"python -m pytest {path} # {canary}",
             log_parser=f"parse_log{canary}",
         )
+    kept = {"records": [one.model_dump() for one in records], "gold": {k: v.model_dump() for k, v in gold.items()}}
+    (folder / "dataset.json").write_text(json.dumps(kept))
     return tuple(records), gold
+
+
+def read_dataset(folder: Path) -> tuple[tuple[Record, ...], dict[str, Gold]]:
+    """The same again, for another process."""
+    kept = json.loads((folder / "dataset.json").read_text())
+    gold = {name: Gold.model_validate(value) for name, value in kept["gold"].items()}
+    return tuple(map(Record.model_validate, kept["records"])), gold
 
 
 def robot(seen: Seen) -> Answer:
@@ -179,6 +188,7 @@ def settings_for(folder: Path, cache: Path, kind: str, url: str, **sections: dic
         "run": {"trajectories": 1, "cache_dir": cache, "workers": 1},
         "model": {"names": ["robot"], "base_url": url, "prices": {"robot": (1, 0.1, 2)}},
         "agent": {"strategies": ["react"]},
+        "selection": {"judge": 0, "compare": 0, "distinguish": 0, "writers": 0},
         "sandbox": {"kind": kind},
         "eval": {"out": folder / "batch", "workers": 2},
     }

@@ -1,0 +1,124 @@
+"""What of a suite is run with every change: all of it where it is cheap, else what is near and fits into the time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from envs.values import Outcome, Patch, Suite, SuiteReport
+from selection.execution.impact import NearTests
+from selection.execution.ledger import Ledger
+from selection.execution.runs import Runs
+from selection.execution.suite import SuiteLimits, known_suite, run_suite_on_base
+from selection.gate import Stage, judge_patch
+from selection.values import Verdict
+from tests.selection.bench_kit import ScriptedBench
+
+P, F = Outcome.PASSED, Outcome.FAILED
+PYTEST = Suite(kind="pytest", argv=("python", "-m", "pytest"))
+TESTS = NearTests(("tests/test_a.py", "tests/test_b.py"), {f"tests/test_{n}.py": 100 for n in "abcd"})
+ALL = {f"tests/test_{n}.py::test_{n}": P for n in "abcd"}
+LIMITS = SuiteLimits(seconds=60.0)
+
+
+def ran(outcomes: Mapping[str, Outcome], cpu: float, status: str = "ran", **durations: float) -> SuiteReport:
+    values = {"status": status, "outcomes": outcomes, "cpu_seconds": cpu, "seconds": cpu, "durations": durations}
+    return SuiteReport.model_validate(values)
+
+
+def each(seconds: float) -> dict[str, float]:
+    return dict.fromkeys(ALL, seconds)
+
+
+def parts(stages: Sequence[Stage]) -> list[tuple[str, ...]]:
+    return [stage.tests for stage in stages]
+
+
+def test_a_short_suite_that_is_known_is_run_whole_at_once() -> None:
+    assert parts(known_suite(PYTEST, ran(ALL, 5), TESTS, LIMITS).stages) == [()]
+
+
+def test_of_a_longer_one_what_is_near_goes_first() -> None:
+    suite = known_suite(PYTEST, ran(ALL, 40, **each(4)), TESTS, LIMITS)
+    assert parts(suite.stages) == [("tests/test_a.py::test_a", "tests/test_b.py::test_b"), ()]
+
+
+def test_of_one_that_is_too_long_only_what_fits() -> None:
+    suite = known_suite(PYTEST, ran(ALL, 400, **each(40)), TESTS, LIMITS)
+    assert parts(suite.stages) == [("tests/test_a.py::test_a",)]
+    assert suite.part == "1 of 4 tests, those nearest to the changes"
+
+
+def test_a_suite_that_cannot_be_run_has_no_stages() -> None:
+    for report in (ran({}, 1, "unusable"), ran(dict.fromkeys(ALL, F), 1)):
+        suite = known_suite(PYTEST, report, TESTS, LIMITS)
+        assert (suite.stages, suite.why_none != "") == ((), True)
+
+
+class Timed(ScriptedBench):
+    """A bench on which base costs what the test says."""
+
+    def __init__(self, near: SuiteReport, whole: SuiteReport) -> None:
+        super().__init__({"": []})
+        self._reports = {True: near, False: whole}
+        self.asked: list[tuple[str, ...]] = []
+
+    @contextmanager
+    def open(self, patch: Patch) -> Iterator["Timed"]:  # type: ignore[override]
+        yield self
+
+    def suite(self, tests: Sequence[str] = (), *, timeout_s: float | None = None) -> SuiteReport:
+        self.asked.append(tuple(tests))
+        return self._reports[bool(tests)]
+
+
+NEAR = {test: P for test in ALL if test[11] in "ab"}
+
+
+def test_base_runs_the_near_files_and_then_all_where_that_seems_affordable() -> None:
+    bench = Timed(ran(NEAR, 6), ran(ALL, 12))
+    suite = run_suite_on_base(Runs(bench, Ledger()), PYTEST, TESTS, LIMITS)
+    assert bench.asked == [TESTS.ranked, ()]
+    assert parts(suite.stages) == [TESTS.ranked, ()]
+
+
+def test_a_huge_suite_is_never_run_whole() -> None:
+    bench = Timed(ran(NEAR, 50), ran(ALL, 100))
+    suite = run_suite_on_base(Runs(bench, Ledger()), PYTEST, TESTS, LIMITS)
+    assert bench.asked == [TESTS.ranked]
+    assert suite.part == "2 of 4 test files, those nearest to the changes"
+
+
+def test_what_base_did_not_come_to_is_not_asked_of_changes() -> None:
+    reached = {"tests/test_a.py::test_a": P, "tests/test_b.py::test_b": F}
+    suite = run_suite_on_base(Runs(Timed(ran(reached, 60, "timed_out"), ran({}, 0)), Ledger()), PYTEST, TESTS, LIMITS)
+    (stage,) = suite.stages
+    assert stage.tests == ("tests/test_a.py::test_a",)
+    assert judge_patch(Always(reached), Always(reached), suite).verdict is Verdict.PASS
+    broken = {"tests/test_a.py::test_a": F}
+    assert judge_patch(Always(broken), Always(reached), suite).verdict is Verdict.FAIL
+
+
+class Always:
+    """A tree on which tests always do the same."""
+
+    def __init__(self, outcomes: Mapping[str, Outcome]) -> None:
+        self._outcomes = outcomes
+        self.asked: list[tuple[str, ...]] = []
+
+    def suite(self, tests: Sequence[str] = (), *, timeout_s: float | None = None, turn: int = 0) -> SuiteReport:
+        self.asked.append(tuple(tests))
+        wanted = {t: o for t, o in self._outcomes.items() if not tests or t in tests or t.partition("::")[0] in tests}
+        return SuiteReport(status="ran", outcomes=wanted)
+
+
+def test_what_breaks_the_nearest_tests_falls_before_the_rest_is_run() -> None:
+    files = tuple(f"tests/test_{n:02}.py" for n in range(20))
+    outcomes = {f"{file}::test": P for file in files}
+    near = NearTests(files, dict.fromkeys(files, 100))
+    bench = Timed(ran(outcomes, 50), ran(outcomes, 100))
+    suite = run_suite_on_base(Runs(bench, Ledger()), PYTEST, near, SuiteLimits(seconds=40))
+    patched = Always({**outcomes, f"{files[0]}::test": F})
+    assert judge_patch(patched, Always(outcomes), suite).verdict is Verdict.FAIL
+    assert patched.asked == [files[:8], (f"{files[0]}::test",)]
+    patched = Always(outcomes)
+    assert judge_patch(patched, Always(outcomes), suite).verdict is Verdict.PASS
+    assert patched.asked == [files[:8], files[8:]]
