@@ -14,17 +14,21 @@ if TYPE_CHECKING:
     from winnow.grade import GradeResult
 
 _WHAT = "What is graded"
+Predictions = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--predictions",
+        "-p",
+        help="JSON or JSONL with instance_id, model_name_or_path and model_patch. Repeatable.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
 
 
 def grade(  # noqa: PLR0917 - Typer reads options from parameters
     source: options.Source,
-    predictions: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--predictions", "-p", help="JSON or JSONL with instance_id, model_name_or_path and model_patch. Repeatable.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
+    predictions: Predictions = None,
     gold: Annotated[bool, typer.Option("--gold", help="The reference patches.", rich_help_panel=_WHAT)] = False,
     empty: Annotated[
         bool, typer.Option("--empty", help="No patch: what the tests say of the base.", rich_help_panel=_WHAT)
@@ -46,9 +50,7 @@ def grade(  # noqa: PLR0917 - Typer reads options from parameters
     network: Annotated[bool | None, typer.Option("--network", help="Let the tests use the network.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what was graded before.")] = False,
     config: options.Config = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")
-    ] = False,
+    as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:  # fmt: skip
     """Run hidden tests on patches, and write reports as the official harness does.

@@ -23,6 +23,9 @@ OWNERS = {
     "typer": ("winnow",),
     "rich": ("winnow",),
     "virtualenv": ("envs",),
+    "datasets": ("envs/datasets",),
+    "pyarrow": ("envs/datasets",),
+    "swebench": ("envs/grading",),
     "httpx": ("envs", "agent/models"),
     "httpx2": ("agent/models",),
 }
