@@ -89,29 +89,21 @@ def _grade(tasks: Any, said: Any, config: Path | None, what: dict[str, Any], whe
     import os
     import time
 
-    from envs.grading.cache import GradeCache
-    from envs.grading.grader import LIMITS, ContainerGrader
     from envs.grading.predictions import read_predictions
     from sandbox.reaper import sweep
     from winnow.grade import Campaign
     from winnow.grade_progress import GradeProgress
+    from winnow.graders import grader_of
+    from winnow.machines import Machines
     from winnow.settings import load
-    from winnow.solve import provider_of
-    from winnow.testbeds import task_images
+    from winnow.solve import provider_of, silent
 
     settings = load(said, repository=None, config=config)
     given = [prediction for path in what["predictions"] for prediction in read_predictions(path)]
-    provider = provider_of(settings, "docker")
+    machines = Machines(provider_of(settings, "docker"), silent)
     sweep(url=settings.sandbox.docker_host)
-    limits = LIMITS.model_copy(update={"network": settings.tasks.network, "cpus": settings.sandbox.cpus})
     with GradeProgress(Console(stderr=True), quiet=where["quiet"]) as progress:
-        grader = ContainerGrader(
-            task_images(settings, provider, progress.note),
-            provider,
-            cache=None if where["fresh"] else GradeCache(settings.run.cache_dir.expanduser() / "grades"),
-            limits=limits,
-            timeout_s=settings.tasks.timeout_s,
-        )
+        grader = grader_of(settings, machines, progress.note, fresh=where["fresh"])
         campaign = Campaign(
             tasks,
             grader,
@@ -119,6 +111,7 @@ def _grade(tasks: Any, said: Any, config: Path | None, what: dict[str, Any], whe
             run_id=where["run_id"],
             timeout_s=settings.tasks.timeout_s,
             report=progress.graded,
+            stop=machines.stop,
         )
         given += [*(campaign.references() if what["gold"] else ()), *(campaign.nothing() if what["empty"] else ())]
         progress.begin(len([one for one in given if one.task_id in tasks.gold]))
