@@ -131,7 +131,7 @@ class Driver:
     def verdict(self, end: TaskEnd) -> bool | None:
         """Whether a task is resolved; None: not known."""
         if not end.patch:
-            return False
+            return False if end.is_final else None
         known = self.grades.get((end.task_id, digest_of(end.patch)))
         return None if known is None or known.grade.status in ("infra", "unknown") else known.grade.resolved
 
