@@ -1,5 +1,6 @@
 """Choosing between patches that are there already: what `winnow select` and `winnow.select` share."""
 
+import shutil
 import sys
 import tempfile
 import threading
@@ -20,7 +21,7 @@ from envs.patches import BaseTree, clean, paths
 from envs.repository import find_repository
 from envs.snapshot import take_snapshot
 from envs.values import Image, Issue, Patch, Snapshot, Suite, SuiteReport, Task
-from sandbox.errors import DiskFull
+from sandbox.errors import DiskFull, WinnowError
 from sandbox.reaper import sweep
 from selection.choose import SelectionLog
 from selection.errors import PoolUnusable
@@ -32,7 +33,7 @@ from selection.selector import Choice, Execution
 from selection.stored import StoredCandidate, StoredPool, write_values
 from selection.values import Origin, Verdict
 from winnow.chooser import make_execution, make_selector, preferences_of
-from winnow.errors import Exit
+from winnow.errors import Exit, Interrupted
 from winnow.machines import Machines
 from winnow.prepare import lay_ground
 from winnow.request import Request, without_secrets
@@ -43,7 +44,9 @@ from winnow.state import Site
 from winnow.store import RunDir
 from winnow.timeline import Report
 
-_LEDGERS = "evidence"
+_LEDGERS, _SCRATCH = "evidence", "scratch"
+_FRESH_S = 60.0
+"""A folder that is younger may be one that another process is just making."""
 
 
 def select(
@@ -138,7 +141,7 @@ def _opened(
         return
     sweep(url=settings.sandbox.docker_host)
     machines = Machines(provider_of(settings, settings.sandbox.kind), report)
-    with stoppable(machines, threading.Event()):
+    with _stopped(machines), stoppable(machines, threading.Event()):
         request = Request(
             repository=str(repository),
             task=task,
@@ -161,6 +164,17 @@ def _opened(
         yield brief, make_execution(settings, machines, brief, run_id=run.id, ledger=ledgers, has_suite=not why_not)
 
 
+@contextmanager
+def _stopped(machines: Machines) -> Iterator[None]:
+    """What breaks because the user said stop is no fault of a machine."""
+    try:
+        yield
+    except WinnowError as error:
+        if not machines.stopped:
+            raise
+        raise Interrupted("the choice was interrupted", hint="The same command goes on where it was.") from error
+
+
 def _unprepared(task: Task, snapshot: Snapshot) -> Brief:
     """A brief for a choice that runs nothing."""
     return Brief(
@@ -176,12 +190,17 @@ def _unprepared(task: Task, snapshot: Snapshot) -> Brief:
 
 @contextmanager
 def _scratch(cache: Path) -> Iterator[Path]:
-    """A folder for the base and what is tried on it."""
+    """A folder for the base and what is tried on it; what killed processes left goes."""
+    place = cache / _SCRATCH
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix="select-", ignore_cleanup_errors=True) as name:
+        place.mkdir(parents=True, exist_ok=True)
+        for left in place.iterdir():
+            if time.time() - left.stat().st_mtime > _FRESH_S and not RunDir(left).is_live():
+                shutil.rmtree(left, ignore_errors=True)
+        made = tempfile.TemporaryDirectory(dir=place, prefix="select-", ignore_cleanup_errors=True)
+        with made as name, RunDir(Path(name)).lock():
             yield Path(name)
-    except FileExistsError as error:
+    except (FileExistsError, NotADirectoryError) as error:
         raise DiskFull(f"{cache} is no folder.", hint="Set WINNOW_RUN_CACHE_DIR to a folder with room.") from error
 
 
