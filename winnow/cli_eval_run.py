@@ -88,6 +88,9 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
     temperature: Annotated[
         float | None, typer.Option(help="Of sampling. [default: 0 first, then 0.8]", rich_help_panel=_WHO)
     ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Who chooses; see `winnow select bench`.", rich_help_panel=_WHO)
+    ] = None,
     mirror: options.Mirror = None,
     repository_url: options.RepositoryUrl = None,
     base_image: options.BaseImage = None,
@@ -128,6 +131,7 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
     flags |= {
         "run": {"trajectories": trajectories, "rounds": rounds, "seed": seed, "proposers": _listed(proposers)},
         "model": {"names": model, "base_url": base_url, "temperature": temperature, "prices": price},
+        "selection": {"policy": policy},
         "agent": {"strategies": _listed(strategy), "iterations": iterations, "turns": turns},
         "budget": {"usd": max_usd, "tokens": max_tokens, "calls": max_calls},
         "eval": {
@@ -142,6 +146,7 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
     flags = {section: {k: v for k, v in values.items() if v is not None} for section, values in flags.items()}
 
     def work(console: Console) -> Any:
+        from winnow.chooser import preferences_of
         from winnow.errors import SettingsError
         from winnow.eval.progress import BatchProgress
         from winnow.eval.run import DatasetName, evaluate
@@ -153,6 +158,7 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
         if name is None:
             raise SettingsError("No dataset is named.", hint="Give a file, or a name such as lite or verified.")
         settings = load(flags, repository=None, config=config)
+        preferences_of(settings)
         tasks = options.dataset(name, split=split, ids=ids, pattern=filter, part=slice, shuffle=shuffle)
         with BatchProgress(console, quiet=quiet or as_json) as progress:
             return evaluate(

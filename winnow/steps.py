@@ -20,6 +20,7 @@ from selection.files import LOG, write_explanation
 from selection.port import WrittenProbe
 from selection.selector import Choice
 from selection.values import Origin
+from winnow.advice import open_advice
 from winnow.chooser import make_execution, make_selector
 from winnow.errors import Interrupted
 from winnow.plan import RoundPlan, plan_round, who_proposes
@@ -183,9 +184,25 @@ def select(context: RunContext, round_number: int) -> Choice:
         ledger=context.run.path / _EVIDENCE,
         known=True,
     )
-    with BaseTree(brief.snapshot, folder=context.run.scratch) as base:
-        selector = make_selector(context.settings, brief, base, execution, report=context.report, written=written)
+    with (
+        BaseTree(brief.snapshot, folder=context.run.scratch) as base,
+        open_advice(
+            context.crew,
+            brief,
+            base,
+            execution,
+            candidates,
+            context=localize(context),
+            open_workspace=_fresh(context, brief),
+            report=context.report,
+        ) as advice,
+    ):
+        selector = make_selector(
+            context.settings, brief, base, execution, report=context.report, written=written, advice=advice
+        )
         choice, log = selector.select(candidates)
+    if context.machines.stopped:  # what a model did not say because of it is not what it thinks
+        raise Interrupted("stopped on request")
     context.run.save(CHOICE, choice)
     _explain(context, log)
     return choice

@@ -75,7 +75,8 @@ class Session:
                 return CheckRun(script=stand.script(program))
             if body.kind == "script":
                 return CheckRun(script=stand.script(body))
-            return CheckRun(tests=_trimmed(stand.overlaid({body.path: body.content}, only)))
+            tests = only or (body.test or body.path,)
+            return CheckRun(tests=_trimmed(stand.overlaid({**dict(body.support), body.path: body.content}, tests)))
 
         return self._once(("check", body.model_dump(mode="json"), list(only), turn), CheckRun, run)
 

@@ -16,7 +16,8 @@ from winnow.eval.candidates import to_grade
 from winnow.eval.folder import GRADES, RESULTS, BatchDir
 from winnow.eval.grading import Graded, GradeJob, PatchGrade, digest_of, grade
 from winnow.eval.port import Done, Executor
-from winnow.eval.solving import solve, spent
+from winnow.eval.runs import spent
+from winnow.eval.solving import solve
 from winnow.eval.values import GradeWhat, SolveJob, TaskEnd
 from winnow.timeline import Report
 
@@ -130,7 +131,7 @@ class Driver:
     def verdict(self, end: TaskEnd) -> bool | None:
         """Whether a task is resolved; None: not known."""
         if not end.patch:
-            return False
+            return False if end.is_final else None
         known = self.grades.get((end.task_id, digest_of(end.patch)))
         return None if known is None or known.grade.status in ("infra", "unknown") else known.grade.resolved
 

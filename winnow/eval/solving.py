@@ -13,20 +13,18 @@ from agent.models.errors import (
     ModelUnavailable,
     PriceUnknown,
 )
-from agent.models.journaled import usage_of
-from agent.values import Brief, ExitReason, Trajectory, Usage
+from agent.values import Brief, ExitReason, Trajectory
 from envs.errors import TaskError
 from sandbox.errors import SandboxError, WinnowError
-from selection.values import Selection
 from winnow.errors import Interrupted, RunUnusable, SettingsError
+from winnow.eval.runs import choice_of, spent, trajectories
 from winnow.eval.values import Ended, SolveJob, TaskEnd
 from winnow.prepare import BRIEF
-from winnow.purse import beside_trajectories
 from winnow.request import Request, without_secrets
 from winnow.result import FixResult
 from winnow.settings import Settings, with_secrets
 from winnow.solve import RESULT, provider_of, silent, work
-from winnow.store import RunDir, Status, read_lines
+from winnow.store import RunDir, Status
 
 CHECKOUT = "checkout"
 FATAL = (SettingsError, AuthenticationFailed, PriceUnknown, Interrupted)
@@ -48,19 +46,6 @@ def solve(job: SolveJob) -> TaskEnd:
         raise
     except WinnowError as error:
         return _failed(job, run, error)
-
-
-def spent(run: RunDir) -> Usage:
-    """All that the journals of a run say was paid, whether or not it came to an end."""
-    journals = sorted((run.path / "trajectories").glob("*/events.jsonl"))
-    return sum((usage_of(read_lines(journal)) for journal in journals), beside_trajectories(run))
-
-
-def trajectories(run: RunDir) -> list[Trajectory]:
-    """The tries of a run that ended, by id."""
-    files = sorted((run.path / "trajectories").glob("*/trajectory.json"))
-    found = (run.load(str(file.relative_to(run.path)), Trajectory) for file in files)
-    return [one for one in found if one is not None]
 
 
 def _work(job: SolveJob, run: RunDir) -> FixResult:
@@ -93,7 +78,7 @@ def _conclude(job: SolveJob, run: RunDir, result: FixResult) -> TaskEnd:
     """A run that came to its end. What only a resume needs is deleted: of 500 tasks it is tens of gigabytes."""
     shutil.rmtree(run.path / CHECKOUT, ignore_errors=True)
     (run.path / "base.tar").unlink(missing_ok=True)
-    selection = run.load("selection.json", Selection)
+    choice = choice_of(run)
     exits = [trajectory.exit for trajectory in trajectories(run)]
     ended: Ended = "patch" if result.patch else "no_patch"
     if ended == "no_patch" and exits and all(reason is ExitReason.OUT_OF_BUDGET for reason in exits):
@@ -101,7 +86,7 @@ def _conclude(job: SolveJob, run: RunDir, result: FixResult) -> TaskEnd:
     return _end(job, run, ended, result.reason).model_copy(
         update={
             "patch": result.patch,
-            "chosen": selection.chosen if selection else None,
+            "chosen": choice.selection.chosen if choice else None,
             "candidates": result.contest.candidates,
             "seconds": result.seconds,
         }

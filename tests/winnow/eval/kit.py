@@ -188,6 +188,7 @@ def settings_for(folder: Path, cache: Path, kind: str, url: str, **sections: dic
         "run": {"trajectories": 1, "cache_dir": cache, "workers": 1},
         "model": {"names": ["robot"], "base_url": url, "prices": {"robot": (1, 0.1, 2)}},
         "agent": {"strategies": ["react"]},
+        "selection": {"judge": 0, "compare": 0, "distinguish": 0, "writers": 0},
         "sandbox": {"kind": kind},
         "eval": {"out": folder / "batch", "workers": 2},
     }

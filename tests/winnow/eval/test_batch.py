@@ -17,23 +17,23 @@ from winnow.store import Store
 
 
 def test_a_batch_from_tasks_to_report(bench: Bench, endpoint: ChatServer) -> None:
-    result = bench.run(eval={"grade": "all"})
-    assert (result.tasks, result.ended, result.resolved, result.graded) == (4, {"patch": 4}, 4, 4)
-    assert result.usage.calls == len(endpoint.seen) == 12
+    result = bench.run(tasks=2, eval={"grade": "all"})
+    assert (result.tasks, result.ended, result.resolved, result.graded) == (2, {"patch": 2}, 2, 2)
+    assert result.usage.calls == len(endpoint.seen) == 6
     folder = bench.out
     lines = [json.loads(line) for line in (folder / "preds.jsonl").read_text().splitlines()]
-    assert [line["instance_id"] for line in lines] == [record.task.id for record in bench.records]
+    assert [line["instance_id"] for line in lines] == [record.task.id for record in bench.records[:2]]
     assert {line["model_name_or_path"] for line in lines} == {"winnow+robot"}
     assert all(line["model_patch"].startswith("diff --git") and line["model_patch"].endswith("\n") for line in lines)
     assert json.loads((folder / "preds.json").read_text()) == {line["instance_id"]: line for line in lines}
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["models"] == ["robot"] and len(manifest["images"]) == 4 and "start_react.md" in manifest["prompts"]
+    assert manifest["models"] == ["robot"] and len(manifest["images"]) == 2 and "start_react.md" in manifest["prompts"]
     assert "sk-robot" not in "".join(p.read_text(errors="replace") for p in folder.rglob("*") if p.is_file())
-    assert len(Store(folder).all()) == 4 and Store(folder).open("ada__prices-total")
+    assert len(Store(folder).all()) == 2 and Store(folder).open("ada__prices-total")
     assert not list(folder.rglob("base.tar")) and not list(folder.rglob("checkout"))
 
     calls = len(endpoint.seen)
-    again = bench.run(eval={"grade": "all"})
+    again = bench.run(tasks=2, eval={"grade": "all"})
     assert again == result and len(endpoint.seen) == calls and not bench.told("start")
 
     report = make_report([folder])
@@ -41,10 +41,10 @@ def test_a_batch_from_tasks_to_report(bench: Bench, endpoint: ChatServer) -> Non
     assert numbers.delivered.value == 1.0 and numbers.coverage is not None and numbers.coverage.value == 1.0
     assert [at.k for at in numbers.pass_at] == [1] and numbers.pass_at[0].share.value == 1.0
     assert numbers.policies is not None and numbers.policies.rows[0].policy == "default"
-    assert numbers.cost is not None and numbers.cost.usd == pytest.approx(12 * (60 * 1 + 40 * 0.1 + 20 * 2) / 1e6)
+    assert numbers.cost is not None and numbers.cost.usd == pytest.approx(6 * (60 * 1 + 40 * 0.1 + 20 * 2) / 1e6)
     written = write_report(report, bench.folder / "report")
     assert {path.name for path in written} >= {"report.md", "report.json", "resolved.svg", "manifest.json"}
-    assert "| batch | 4 | 4 | 100.0% (51.0% to 100.0%) |" in (bench.folder / "report/report.md").read_text()
+    assert "| batch | 2 | 2 | 100.0% (34.2% to 100.0%) |" in (bench.folder / "report/report.md").read_text()
 
 
 def test_grading_more_needs_no_model(bench: Bench, endpoint: ChatServer) -> None:
@@ -81,9 +81,9 @@ def test_two_drivers_are_one_too_many(bench: Bench) -> None:
 
 
 def test_machines_that_fail_are_tried_again_and_counted_apart(bench: Bench) -> None:
-    result = bench.run(tasks=2, toys=bench.toys(broken_first=1), eval={"grade": "chosen"})
-    assert (result.ended, result.resolved, result.infra_failures) == ({"patch": 2}, 2, 2)
-    assert len(bench.told("retry")) == 2
+    result = bench.run(tasks=1, toys=bench.toys(broken_first=1))
+    assert (result.ended, result.resolved, result.infra_failures) == ({"patch": 1}, None, 1)
+    assert len(bench.told("retry")) == 1
 
 
 def test_a_dead_worker_takes_nothing_along_and_stays_in_the_denominator(bench: Bench) -> None:
@@ -139,16 +139,11 @@ class TestMoney:
     def test_tasks_side_by_side_stay_under_the_batch_s_limit(self, bench: Bench, endpoint: ChatServer) -> None:
         result = bench.run(tasks=3, budget={"usd": 0.1}, eval={"batch_usd": 0.1005, "workers": 4})
         assert result.exit_code == 61 and "1 tasks were not started" in result.left
-        # Each is lent 0.1 and costs 0.0003, so they go one by one, and what two leave over covers no third.
+        # Each is lent 0.1 and costs 0.0003: they go one by one, the second with what the first left over, and there it ends.
         assert len(endpoint.seen) == 6
         # More money goes on, and only with what is not there yet.
         result = bench.run(tasks=3, budget={"usd": 0.1}, eval={"batch_usd": 1.0})
         assert result.ended == {"patch": 3} and len(endpoint.seen) == 9
-
-    def test_what_a_task_leaves_over_is_lent_to_the_next(self, bench: Bench) -> None:
-        result = bench.run(tasks=2, budget={"usd": 0.1}, eval={"batch_usd": 0.102, "workers": 4})
-        assert result.ended == {"patch": 2}
-        assert result.usage.usd is not None and result.usage.usd < 0.102
 
     def test_a_task_s_own_limit_holds(self, bench: Bench, endpoint: ChatServer) -> None:
         result = bench.run(tasks=1, budget={"usd": 0.00001}, eval={"grade": "chosen"})

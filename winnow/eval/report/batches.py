@@ -1,8 +1,8 @@
 """The results of a batch of Winnow's own, read from its folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.values import Candidate, Trajectory
 from envs.grading.values import Grade
@@ -12,13 +12,26 @@ from winnow.eval.folder import GRADES, BatchDir
 from winnow.eval.grading import PatchGrade, digest_of
 from winnow.eval.report.pools import pool_of
 from winnow.eval.report.values import Outcome, Results, TaskRow
-from winnow.eval.solving import trajectories
+from winnow.eval.runs import diffs_of, trajectories
 from winnow.eval.values import TaskEnd
 from winnow.plan import RoundPlan
 from winnow.store import RunDir
 
 Grades = Mapping[tuple[str, str], Grade]
 """By task and digest of the patch."""
+
+
+class _Walk(NamedTuple):
+    """The tries of a task."""
+
+    tries: Sequence[Trajectory] = ()
+    diffs: Mapping[str, str] = {}
+    """Patches by candidate, as they are delivered."""
+
+    @classmethod
+    def of(cls, run: RunDir, *, ended: bool) -> "_Walk":
+        """Read them; a task without an outcome has none that count."""
+        return cls(trajectories(run), diffs_of(run)) if ended else cls()
 
 
 def read_batch(path: Path) -> Results:
@@ -35,14 +48,16 @@ def read_batch(path: Path) -> Results:
     grades = {(one.task_id, one.digest): one.grade for one in folder.read(GRADES, PatchGrade)}
     # Of a task without an outcome nothing is graded, and none of its tries counts as right.
     done = {task for task, end in ends.items() if end.is_final}
-    walks = {task: trajectories(folder.run(task)) if task in done else [] for task in batch.tasks}
-    complete = all(_all_graded(task, walk, grades) for task, walk in walks.items())
+    runs = {task: _Walk.of(folder.run(task), ended=task in done) for task in batch.tasks}
+    complete = all(
+        (task, digest_of(diff)) in grades for task, walk in runs.items() for diff in walk.diffs.values() if diff.strip()
+    )
     planned = _planned(batch.settings)
     rows = [
-        _row(task, ends.get(task), walks[task], grades, _tries(folder.run(task), planned), complete=complete)
+        _row(task, ends.get(task), runs[task], grades, _tries(folder.run(task), planned), complete=complete)
         for task in batch.tasks
     ]
-    pools = [_pool(folder.run(task), task, walks[task]) for task in batch.tasks] if complete else []
+    pools = [_pool(folder.run(task), task, runs[task]) for task in batch.tasks] if complete else []
     return Results(
         name=path.name,
         source=str(path),
@@ -53,7 +68,7 @@ def read_batch(path: Path) -> Results:
             for pool in pools
         },
         tried={
-            task: _units(walks[task], _tries(folder.run(task), planned)) for task in (batch.tasks if complete else ())
+            task: _units(runs[task], _tries(folder.run(task), planned)) for task in (batch.tasks if complete else ())
         },
         policy=str(batch.settings.get("selection", {}).get("policy", "default")),
     )
@@ -62,14 +77,14 @@ def read_batch(path: Path) -> Results:
 def _row(
     task: str,
     end: TaskEnd | None,
-    walk: list[Trajectory],
+    walk: "_Walk",
     grades: Grades,
     tries: int,
     *,
     complete: bool,
 ) -> TaskRow:
-    graded = {one.id: _is_right(grades, task, one.patch.diff) for trajectory in walk for one in trajectory.candidates}
-    first = [graded[top.id] if (top := _first(trajectory)) else False for trajectory in walk]
+    graded = {name: _is_right(grades, task, diff) for name, diff in walk.diffs.items()}
+    first = [graded[top.id] if (top := _first(trajectory)) else False for trajectory in walk.tries]
     row = TaskRow(
         task_id=task,
         repository=end.repository if end else repository_of(task),
@@ -85,8 +100,8 @@ def _row(
     return row.model_copy(update={"outcome": outcome, "reason": reason, **spent})
 
 
-def _pool(run: RunDir, task: str, walk: list[Trajectory]) -> StoredPool:
-    return pool_of(run, task) if walk else StoredPool(task_id=task, candidates=())
+def _pool(run: RunDir, task: str, walk: "_Walk") -> StoredPool:
+    return pool_of(run, task) if walk.tries else StoredPool(task_id=task, candidates=())
 
 
 def _outcome(end: TaskEnd, grades: Grades) -> tuple[Outcome, str]:
@@ -107,11 +122,6 @@ def _is_right(grades: Grades, task: str, diff: str) -> bool | None:
     return None if grade is None or grade.status in ("infra", "unknown") else grade.resolved
 
 
-def _all_graded(task: str, walk: list[Trajectory], grades: Grades) -> bool:
-    diffs = [one.patch.diff for trajectory in walk for one in trajectory.candidates if one.patch.diff.strip()]
-    return all((task, digest_of(diff)) in grades for diff in diffs)
-
-
 def _any(verdicts: list[bool | None]) -> bool | None:
     if True in verdicts:
         return True
@@ -122,8 +132,8 @@ def _first(trajectory: Trajectory) -> Candidate | None:
     return min(trajectory.candidates, key=lambda candidate: candidate.order, default=None)
 
 
-def _units(walk: list[Trajectory], tries: int) -> tuple[tuple[str, ...], ...]:
-    units = [tuple(candidate.id for candidate in trajectory.candidates) for trajectory in walk]
+def _units(walk: "_Walk", tries: int) -> tuple[tuple[str, ...], ...]:
+    units = [tuple(candidate.id for candidate in trajectory.candidates) for trajectory in walk.tries]
     return (*units, *[()] * (tries - len(units)))
 
 
