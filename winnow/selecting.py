@@ -1,5 +1,6 @@
 """Choosing between patches that are there already: what `winnow select` and `winnow.select` share."""
 
+import shutil
 import sys
 import tempfile
 import threading
@@ -22,7 +23,7 @@ from envs.repository import find_repository
 from envs.snapshot import take_snapshot
 from envs.values import Image, Issue, Patch, Snapshot, Suite, SuiteReport, Task
 from envs.workspace import Workspace, open_workspace
-from sandbox.errors import DiskFull
+from sandbox.errors import DiskFull, WinnowError
 from sandbox.reaper import sweep
 from selection.choose import SelectionLog
 from selection.errors import PoolUnusable
@@ -49,9 +50,11 @@ from winnow.state import Site
 from winnow.store import RunDir
 from winnow.timeline import Report
 
-_LEDGERS = "evidence"
+_LEDGERS, _SCRATCH = "evidence", "scratch"
 _ASKED = "selections"
 """Folder of the cache with what models were asked, by selection."""
+_FRESH_S = 60.0
+"""A folder that is younger may be one that another process is just making."""
 
 
 def select(
@@ -196,7 +199,7 @@ def _opened(
         return
     sweep(url=settings.sandbox.docker_host)
     machines = Machines(provider_of(settings, settings.sandbox.kind), report)
-    with stoppable(machines, stop):
+    with _stopped(machines), stoppable(machines, stop):
         request = Request(
             repository=str(repository),
             task=task,
@@ -220,6 +223,17 @@ def _opened(
         yield _Ground(brief, stop, execution, machines)
 
 
+@contextmanager
+def _stopped(machines: Machines) -> Iterator[None]:
+    """What breaks because the user said stop is no fault of a machine."""
+    try:
+        yield
+    except WinnowError as error:
+        if not machines.stopped:
+            raise
+        raise Interrupted("the choice was interrupted", hint="The same command goes on where it was.") from error
+
+
 def _unprepared(task: Task, snapshot: Snapshot) -> Brief:
     """A brief for a choice that runs nothing."""
     return Brief(
@@ -235,12 +249,17 @@ def _unprepared(task: Task, snapshot: Snapshot) -> Brief:
 
 @contextmanager
 def _scratch(cache: Path) -> Iterator[Path]:
-    """A folder for the base and what is tried on it."""
+    """A folder for the base and what is tried on it; what killed processes left goes."""
+    place = cache / _SCRATCH
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix="select-", ignore_cleanup_errors=True) as name:
+        place.mkdir(parents=True, exist_ok=True)
+        for left in place.iterdir():
+            if time.time() - left.stat().st_mtime > _FRESH_S and not RunDir(left).is_live():
+                shutil.rmtree(left, ignore_errors=True)
+        made = tempfile.TemporaryDirectory(dir=place, prefix="select-", ignore_cleanup_errors=True)
+        with made as name, RunDir(Path(name)).lock():
             yield Path(name)
-    except FileExistsError as error:
+    except (FileExistsError, NotADirectoryError) as error:
         raise DiskFull(f"{cache} is no folder.", hint="Set WINNOW_RUN_CACHE_DIR to a folder with room.") from error
 
 
