@@ -130,7 +130,7 @@ def choose_between(asked: Asked, settings: Settings, repository: Path, report: R
         selector = make_selector(settings, brief, base, execution, report=report, written=written, advice=advice)
         choice, log = selector.select(candidates, families)
         if ground.stop.is_set():
-            raise Interrupted("stopped on request", hint="Ask again: what was run and answered is kept.")
+            raise Interrupted("stopped on request")
         done = execution.runs.done if execution else 0
     patch = choice.patches.get(choice.selection.chosen or "", Patch(diff=""))
     pool = StoredPool(
