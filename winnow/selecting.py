@@ -52,7 +52,7 @@ from winnow.timeline import Report
 
 _LEDGERS, _SCRATCH = "evidence", "scratch"
 _ASKED = "selections"
-"""Folder of the cache with what models were asked, by selection."""
+"""Folder of the cache with what models were asked, by selection and model."""
 _FRESH_S = 60.0
 """A folder that is younger may be one that another process is just making."""
 
@@ -163,7 +163,9 @@ def _asking(
         return
     brief, machines = ground.brief, ground.machines
     issue = brief.task.issue.text if brief.task.issue else ""
-    digest = key_of(brief.snapshot.base_commit, issue, sorted(candidate.patch.diff for candidate in candidates))
+    # What was said is kept by what was asked, so that another model's answers must lie elsewhere.
+    diffs = sorted(candidate.patch.diff for candidate in candidates)
+    digest = key_of(brief.snapshot.base_commit, issue, selector_of(settings), diffs)
     run = RunDir(settings.run.cache_dir.expanduser() / _ASKED / digest[:32])
     run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -254,8 +256,9 @@ def _scratch(cache: Path) -> Iterator[Path]:
     try:
         place.mkdir(parents=True, exist_ok=True)
         for left in place.iterdir():
-            if time.time() - left.stat().st_mtime > _FRESH_S and not RunDir(left).is_live():
-                shutil.rmtree(left, ignore_errors=True)
+            with suppress(OSError):  # another process may take it away meanwhile
+                if time.time() - left.stat().st_mtime > _FRESH_S and not RunDir(left).is_live():
+                    shutil.rmtree(left, ignore_errors=True)
         made = tempfile.TemporaryDirectory(dir=place, prefix="select-", ignore_cleanup_errors=True)
         with made as name, RunDir(Path(name)).lock():
             yield Path(name)

@@ -8,13 +8,14 @@ from agent.tools.values import ToolLimits
 from agent.values import Brief
 from envs.snippets import Snippet, SnippetRun, run_snippet
 from envs.suite import run_suite
+from envs.suite.run import takes_tests
 from envs.values import Patch, SuiteReport
 from envs.workspace import Workspace, open_workspace
 from sandbox.port import SandboxProvider
 from sandbox.values import SandboxSpec
 from selection.execution.ledger import key_of
 
-_VERSION = 1
+_VERSION = 2
 """Of what a result means; a change makes kept results strangers."""
 
 
@@ -82,13 +83,15 @@ class SandboxStand:
 
     def overlaid(self, files: Mapping[str, str], tests: Sequence[str] = ()) -> SuiteReport:
         """See `selection.port.Stand`."""
+        box, suite = self._workspace.box, self._brief.suite
+        if not takes_tests(suite):
+            return SuiteReport(status="unusable", log_tail="The suite is one command, which cannot run a single file.")
         self._clear()
         try:
             for path, content in files.items():
                 self._workspace.write(path, content.encode())
         except OSError as error:
             return SuiteReport(status="unusable", log_tail=f"a test file cannot be written: {error.strerror}")
-        box, suite = self._workspace.box, self._brief.suite
         return run_suite(box, suite, tuple(tests) or tuple(files), timeout_s=self._limits.tests_s, lenient=True)
 
     def snippet(self, snippet: Snippet) -> SnippetRun:

@@ -170,6 +170,11 @@ def _line(value: Value | Mapping[str, Any]) -> str:
 
 def _cut_torn_line(path: Path) -> None:
     """Remove what a kill left behind the last line end, so that the next line starts on its own."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        if file.read(1) in (b"", b"\n"):  # as ever: the file is not read for each line
+            return
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
     if whole != len(content):

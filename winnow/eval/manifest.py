@@ -15,6 +15,12 @@ from winnow.eval.values import Batch, TaskEnd
 from winnow.settings import Settings
 from winnow.store import write_atomically
 
+_PROMPTS = {
+    "agent.trajectory.prompts": "",
+    "selection.distinguish.prompts": "distinguish/",
+    "selection.judge.prompts": "judge/",
+}
+"""Packages with prompts, and what stands before their names."""
 _LIBRARIES = ("langgraph", "openai", "docker", "pydantic", "tree-sitter", "swebench", "ray")
 
 
@@ -46,7 +52,7 @@ def write_manifest(folder: BatchDir, batch: Batch, settings: Settings, ends: Map
         batch=batch,
         models=settings.model.names,
         seeds=(settings.run.seed,),
-        prompts=dict(sorted(_prompts(files("agent.trajectory.prompts")))),
+        prompts=dict(sorted(entry for place, above in _PROMPTS.items() for entry in _prompts(files(place), above))),
         images={task: end.image_digest for task, end in ends.items() if end.image_digest},
         versions={"winnow": batch.version, "python": platform.python_version()} | _versions(),
         machine={"system": platform.platform(), "architecture": platform.machine(), "cores": os.cpu_count()},
