@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 import tempfile
 import threading
@@ -87,7 +88,7 @@ class Builder:
             (self._locks / f"{name.rpartition(':')[2]}.lock").touch()
             return name
         name = self._built(record)
-        mark.write_text(name, "utf-8")
+        _note(mark, name)
         return name
 
     def _asked(self, record: Record) -> str:
@@ -159,7 +160,7 @@ class Builder:
         try:
             with checked_out(record, self._sources, commit=commit) as other:
                 name = self._shared(base, plan, other)
-                mark.write_text(name, "utf-8")
+                _note(mark, name)
                 return name
         except RepositoryUnusable:
             self._log(f"{record.task.id}: {commit[:12]} cannot be had, so its base speaks for its version")
@@ -234,6 +235,13 @@ class Builder:
                     hint="Name base images for other versions of Python with --base-image VERSION=NAME,…",
                     log_tail=error.log[-LOG_TAIL_CHARACTERS:],
                 ) from error
+
+
+def _note(mark: Path, name: str) -> None:
+    """Write a name down in one step: others read it at any time."""
+    draft = mark.with_name(f".{mark.name}.{os.getpid()}-{threading.get_ident()}")
+    draft.write_text(name, "utf-8")
+    draft.replace(mark)
 
 
 def _cause(log: str) -> str:
