@@ -161,7 +161,7 @@ def _opened(
         brief, why_not = lay_ground(site, commit=asked.commit)
         ledgers = settings.run.cache_dir.expanduser() / _LEDGERS
         ledgers.mkdir(parents=True, exist_ok=True)
-        yield brief, make_execution(settings, machines, brief, run_id=run.id, ledger=ledgers, has_suite=not why_not)
+        yield brief, make_execution(settings, machines, brief, run_id=run.id, ledger=ledgers, why_no_suite=why_not)
 
 
 @contextmanager

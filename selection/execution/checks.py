@@ -49,7 +49,8 @@ class Check(Value):
         if isinstance(body, Snippet):
             parts = ("snippet", "", body.source)
         else:
-            parts = (body.kind if isinstance(body, Probe) else "program", body.path, body.content)
+            # A program is the same whatever it is called; a test file is found by its name.
+            parts = (body.kind, body.path, body.content) if isinstance(body, Probe) else ("program", "", body.content)
         plain = "\n".join(line for line in _SPACE.sub("", parts[2]).splitlines() if line)
         return hashlib.sha256("\0".join((*parts[:2], plain)).encode()).hexdigest()
 
