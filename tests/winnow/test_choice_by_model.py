@@ -101,3 +101,27 @@ def test_a_selection_trajectory_decides_where_nothing_else_was_run(ask: Any) -> 
     assert shown_right(result["patch"]), result
     assert (asked["judge"], asked["writer"], asked["separator"]) == (0, 0, 4)
     assert "selection trajectory" in result["contest"]["reason"]
+
+
+def diff(shop: Path, old: str, new: str) -> str:
+    """The change that an edit of the shop's prices makes, as a patch."""
+    file = shop / "shop" / "prices.py"
+    before = file.read_text()
+    file.write_text(before.replace(old, new))
+    made = subprocess.run(["git", "-C", shop, "diff"], check=True, capture_output=True, text=True).stdout
+    file.write_text(before)
+    return made
+
+
+def test_patches_from_elsewhere_are_judged_once(winnow: Winnow, shop: Path, tmp_path: Path) -> None:
+    for name, edit in (("right", RIGHT), ("wrong", WRONG)):
+        (tmp_path / f"{name}.diff").write_text(diff(shop, *edit))
+    asked = ("-C", shop, "-i", ISSUE, "-m", "robot", "--json", tmp_path / "right.diff", tmp_path / "wrong.diff")
+    with ChatServer(robot) as server:
+        env = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": server.url}
+        first = json.loads(winnow("select", *asked, env=env).stdout)
+        calls, kept = len(server.seen), kinds(server)
+        again = json.loads(winnow("select", *asked, env=env).stdout)
+        assert len(server.seen) == calls
+    assert (first["chosen"], kept["judge"], kept["writer"] > 0) == ("right", 8, True)
+    assert (again["chosen"], again["ran"]) == ("right", 0)
