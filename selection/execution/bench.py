@@ -8,6 +8,7 @@ from agent.tools.values import ToolLimits
 from agent.values import Brief
 from envs.snippets import Snippet, SnippetRun, run_snippet
 from envs.suite import run_suite
+from envs.suite.run import takes_tests
 from envs.values import Patch, SuiteReport
 from envs.workspace import Workspace, open_workspace
 from sandbox.port import SandboxProvider
@@ -82,6 +83,8 @@ class SandboxStand:
 
     def overlaid(self, files: Mapping[str, str], tests: Sequence[str] = ()) -> SuiteReport:
         """See `selection.port.Stand`."""
+        if not takes_tests(self._brief.suite):
+            return SuiteReport(status="unusable", log_tail="the suite is one command, which cannot run a single file")
         self._clear()
         try:
             for path, content in files.items():

@@ -7,7 +7,7 @@ import pytest
 
 from agent.probe import SCRIPT, Probe
 from envs.patches import make_patch
-from envs.values import Image, Outcome, Patch
+from envs.values import Image, Outcome, Patch, Suite
 from sandbox.choose import choose
 from sandbox.values import SandboxSpec
 from selection.evidence import Verdict
@@ -47,6 +47,9 @@ def test_runs_leave_nothing_behind_and_are_kept(tmp_path: Path, confined: str) -
         outcomes = {"test_new.py::test_a": Outcome.PASSED, "test_new.py::test_b": Outcome.FAILED}
         assert dict(stand.overlaid(new).outcomes) == outcomes
         assert list(stand.overlaid(new, ["test_new.py::test_a"]).outcomes) == ["test_new.py::test_a"]
+    whole = brief.model_copy(update={"suite": Suite(kind="command", argv=("true",))})
+    with SandboxBench(choose(confined), whole, limits=SandboxSpec(), run_id="t").open(patch) as stand:
+        assert stand.overlaid(new).status == "unusable"  # a command that runs everything says nothing of one file
     checks = [Check(id="look", origin=Origin.WRITER, body=script(look))]
     for done in (4, 0):  # base twice, and both changes; then nothing
         runs = Runs(bench, Ledger(tmp_path / "ledger.jsonl"))
