@@ -14,17 +14,21 @@ if TYPE_CHECKING:
     from winnow.grade import GradeResult
 
 _WHAT = "What is graded"
+Predictions = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--predictions",
+        "-p",
+        help="JSON or JSONL with instance_id, model_name_or_path and model_patch. Repeatable.",
+        rich_help_panel=_WHAT,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
 
 
 def grade(  # noqa: PLR0917 - Typer reads options from parameters
     source: options.Source,
-    predictions: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--predictions", "-p", help="JSON or JSONL with instance_id, model_name_or_path and model_patch. Repeatable.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
+    predictions: Predictions = None,
     gold: Annotated[bool, typer.Option("--gold", help="The reference patches.", rich_help_panel=_WHAT)] = False,
     empty: Annotated[
         bool, typer.Option("--empty", help="No patch: what the tests say of the base.", rich_help_panel=_WHAT)
@@ -46,9 +50,7 @@ def grade(  # noqa: PLR0917 - Typer reads options from parameters
     network: Annotated[bool | None, typer.Option("--network", help="Let the tests use the network.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what was graded before.")] = False,
     config: options.Config = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")
-    ] = False,
+    as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:  # fmt: skip
     """Run hidden tests on patches, and write reports as the official harness does.
@@ -87,29 +89,21 @@ def _grade(tasks: Any, said: Any, config: Path | None, what: dict[str, Any], whe
     import os
     import time
 
-    from envs.grading.cache import GradeCache
-    from envs.grading.grader import LIMITS, ContainerGrader
     from envs.grading.predictions import read_predictions
     from sandbox.reaper import sweep
     from winnow.grade import Campaign
     from winnow.grade_progress import GradeProgress
+    from winnow.graders import grader_of
+    from winnow.machines import Machines
     from winnow.settings import load
-    from winnow.solve import provider_of
-    from winnow.testbeds import task_images
+    from winnow.solve import provider_of, silent
 
     settings = load(said, repository=None, config=config)
     given = [prediction for path in what["predictions"] for prediction in read_predictions(path)]
-    provider = provider_of(settings, "docker")
+    machines = Machines(provider_of(settings, "docker"), silent)
     sweep(url=settings.sandbox.docker_host)
-    limits = LIMITS.model_copy(update={"network": settings.tasks.network, "cpus": settings.sandbox.cpus})
     with GradeProgress(Console(stderr=True), quiet=where["quiet"]) as progress:
-        grader = ContainerGrader(
-            task_images(settings, provider, progress.note),
-            provider,
-            cache=None if where["fresh"] else GradeCache(settings.run.cache_dir.expanduser() / "grades"),
-            limits=limits,
-            timeout_s=settings.tasks.timeout_s,
-        )
+        grader = grader_of(settings, machines, progress.note, fresh=where["fresh"])
         campaign = Campaign(
             tasks,
             grader,
@@ -117,6 +111,7 @@ def _grade(tasks: Any, said: Any, config: Path | None, what: dict[str, Any], whe
             run_id=where["run_id"],
             timeout_s=settings.tasks.timeout_s,
             report=progress.graded,
+            stop=machines.stop,
         )
         given += [*(campaign.references() if what["gold"] else ()), *(campaign.nothing() if what["empty"] else ())]
         progress.begin(len([one for one in given if one.task_id in tasks.gold]))

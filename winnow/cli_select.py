@@ -88,6 +88,16 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
             rich_help_panel=_WHAT,
         ),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="Model that judges and writes tests. [default: none]", rich_help_panel=_WHAT
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Address of its OpenAI-compatible endpoint.", rich_help_panel=_WHAT)
+    ] = None,
+    max_usd: Annotated[float | None, typer.Option(help="What it may cost.", rich_help_panel=_WHAT)] = None,
     suite_seconds: Annotated[
         float | None,
         typer.Option(
@@ -157,6 +167,8 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
 
     flags: dict[str, dict[str, Any]] = {
         "selection": {"policy": policy, "price_of_wrong": price_of_wrong, "suite_seconds": suite_seconds},
+        "model": {"names": tuple(model) if model else None, "base_url": base_url},
+        "budget": {"usd": max_usd},
         "run": {"workers": workers},
         "sandbox": {"kind": sandbox, "memory_mb": memory_mb, "disk_mb": disk_mb},
         "image": {"name": image, "base": base_image, "setup": setup, "python": python},

@@ -58,6 +58,7 @@ class Campaign:
         run_id: names the logs.
         timeout_s: of the tests, for the logs.
         report: told the system and the grade of each prediction as it ends.
+        stop: ends every machine, so that nothing is waited for when there is no point in going on.
     """
 
     def __init__(
@@ -69,9 +70,11 @@ class Campaign:
         run_id: str,
         timeout_s: float,
         report: Callable[[str, Grade], None],
+        stop: Callable[[], None],
     ) -> None:
         self._dataset, self._grader, self._out, self._run_id = dataset, grader, out, run_id
-        self._timeout, self._report = timeout_s, report
+        self._timeout, self._report, self._stop = timeout_s, report, stop
+        self._over = False
         self._records = {record.task.id: record for record in dataset.records}
 
     def references(self) -> tuple[Prediction, ...]:
@@ -104,6 +107,10 @@ class Campaign:
                 for future in done:
                     prediction = under_way.pop(future)
                     graded[prediction.system, prediction.task_id] = future.result()
+        except BaseException:
+            self._over = True
+            self._stop()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
         systems = dict.fromkeys(p.system for p in predictions)
@@ -120,6 +127,8 @@ class Campaign:
         record, gold = self._records[prediction.task_id], self._dataset.gold[prediction.task_id]
         graded = self._grader.run(record, gold, prediction.patch, even_empty=prediction.system == EMPTY)
         folder = folder_of(self._out, self._run_id, prediction)
+        if self._over:
+            return graded  # its machine was taken away
         if graded.grade.status != "empty":
             write_task(folder, prediction, graded, _script(record, gold), self._timeout)
         self._report(prediction.system, graded.grade)

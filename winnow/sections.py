@@ -176,7 +176,7 @@ class Selection(_Section):
     suite_seconds: float = Field(default=60.0, gt=0)
     """CPU time on base of the tests that are run with every change: the whole suite where it takes no more, else the tests nearest to
     the changes."""
-    probe_seconds: float = Field(default=60.0, gt=0)
+    probe_seconds: float = Field(default=120.0, gt=0)
     """For one generated test, or one piece of the issue's code."""
     max_changes: int = Field(default=32, ge=1)
     """Distinct changes that are run at most."""

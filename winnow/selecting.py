@@ -1,16 +1,18 @@
 """Choosing between patches that are there already: what `winnow select` and `winnow.select` share."""
 
+import shutil
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from agent.context.find import find_context_of
 from agent.probe import SCRIPT, Probe
 from agent.values import Brief, Candidate
 from envs.delivery import write_patch
@@ -20,10 +22,12 @@ from envs.patches import BaseTree, clean, paths
 from envs.repository import find_repository
 from envs.snapshot import take_snapshot
 from envs.values import Image, Issue, Patch, Snapshot, Suite, SuiteReport, Task
-from sandbox.errors import DiskFull
+from envs.workspace import Workspace, open_workspace
+from sandbox.errors import DiskFull, WinnowError
 from sandbox.reaper import sweep
 from selection.choose import SelectionLog
 from selection.errors import PoolUnusable
+from selection.execution.ledger import key_of
 from selection.explain import explain
 from selection.files import LOG, write_explanation, write_log
 from selection.intake import Intake, read_candidates
@@ -31,10 +35,13 @@ from selection.port import WrittenProbe
 from selection.selector import Choice, Execution
 from selection.stored import StoredCandidate, StoredPool, write_values
 from selection.values import Origin, Verdict
+from winnow.advice import NOBODY, Advice, open_advice
 from winnow.chooser import make_execution, make_selector, preferences_of
-from winnow.errors import Exit
+from winnow.crew import open_crew
+from winnow.crew import selector as selector_of
+from winnow.errors import Exit, Interrupted
 from winnow.machines import Machines
-from winnow.prepare import lay_ground
+from winnow.prepare import lay_ground, limits
 from winnow.request import Request, without_secrets
 from winnow.select_values import Asked, SelectResult
 from winnow.settings import Settings, load
@@ -43,7 +50,11 @@ from winnow.state import Site
 from winnow.store import RunDir
 from winnow.timeline import Report
 
-_LEDGERS = "evidence"
+_LEDGERS, _SCRATCH = "evidence", "scratch"
+_ASKED = "selections"
+"""Folder of the cache with what models were asked, by selection."""
+_FRESH_S = 60.0
+"""A folder that is younger may be one that another process is just making."""
 
 
 def select(
@@ -110,12 +121,16 @@ def choose_between(asked: Asked, settings: Settings, repository: Path, report: R
     families = {stored.id: stored.family for stored in intake.candidates if stored.family}
     with (
         _scratch(cache) as folder,
-        _opened(asked, settings, repository, task, folder, report=report) as (brief, execution),
+        _opened(asked, settings, repository, task, folder, report=report) as ground,
+        BaseTree(ground.brief.snapshot, folder=folder) as base,
+        _asking(settings, ground, base, candidates, report) as advice,
     ):
-        with BaseTree(brief.snapshot, folder=folder) as base:
-            report("phase", {"name": "selection"})
-            selector = make_selector(settings, brief, base, execution, report=report, written=written)
-            choice, log = selector.select(candidates, families)
+        brief, execution = ground.brief, ground.execution
+        report("phase", {"name": "selection"})
+        selector = make_selector(settings, brief, base, execution, report=report, written=written, advice=advice)
+        choice, log = selector.select(candidates, families)
+        if ground.stop.is_set():
+            raise Interrupted("stopped on request")
         done = execution.runs.done if execution else 0
     patch = choice.patches.get(choice.selection.chosen or "", Patch(diff=""))
     pool = StoredPool(
@@ -127,18 +142,64 @@ def choose_between(asked: Asked, settings: Settings, repository: Path, report: R
     )
 
 
+class _Ground(NamedTuple):
+    """What a choice stands on."""
+
+    brief: Brief
+    stop: threading.Event
+    """Set when the user wants to stop."""
+    execution: Execution | None = None
+    """None: nothing is to be run."""
+    machines: Machines | None = None
+
+
+@contextmanager
+def _asking(
+    settings: Settings, ground: _Ground, base: BaseTree, candidates: Sequence[Candidate], report: Report
+) -> Iterator[Advice]:
+    """Open the models that are to be asked, which are none where none is named. What they say is kept, and is not paid for again."""
+    if not selector_of(settings):
+        yield NOBODY
+        return
+    brief, machines = ground.brief, ground.machines
+    issue = brief.task.issue.text if brief.task.issue else ""
+    digest = key_of(brief.snapshot.base_commit, issue, sorted(candidate.patch.diff for candidate in candidates))
+    run = RunDir(settings.run.cache_dir.expanduser() / _ASKED / digest[:32])
+    run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def open_base() -> AbstractContextManager[Workspace]:
+        assert machines is not None, "tests are written only where they can be run"
+        return open_workspace(machines, brief.image, brief.snapshot, limits=limits(settings), run_id=run.id)
+
+    with run.lock(), open_crew(settings, run, elapsed_s=0.0, stop=ground.stop) as crew:
+        writes = ground.execution is not None and settings.selection.writers
+        context = find_context_of(brief, base) if writes else None
+        with open_advice(
+            crew,
+            brief,
+            base,
+            ground.execution,
+            candidates,
+            context=context,
+            open_workspace=open_base,
+            report=report,
+        ) as advice:
+            yield advice
+
+
 @contextmanager
 def _opened(
     asked: Asked, settings: Settings, repository: Path, task: Task, folder: Path, *, report: Report
-) -> Iterator[tuple[Brief, Execution | None]]:
-    """Prepare the base and what it takes to run tests; None where nothing is to be run."""
+) -> Iterator[_Ground]:
+    """Prepare the base and what it takes to run tests."""
+    stop = threading.Event()
     if not asked.execution:
         report("phase", {"name": "snapshot"})
-        yield _unprepared(task, take_snapshot(repository, folder, commit=asked.commit)), None
+        yield _Ground(_unprepared(task, take_snapshot(repository, folder, commit=asked.commit)), stop)
         return
     sweep(url=settings.sandbox.docker_host)
     machines = Machines(provider_of(settings, settings.sandbox.kind), report)
-    with stoppable(machines, threading.Event()):
+    with _stopped(machines), stoppable(machines, stop):
         request = Request(
             repository=str(repository),
             task=task,
@@ -158,7 +219,19 @@ def _opened(
         brief, why_not = lay_ground(site, commit=asked.commit)
         ledgers = settings.run.cache_dir.expanduser() / _LEDGERS
         ledgers.mkdir(parents=True, exist_ok=True)
-        yield brief, make_execution(settings, machines, brief, run_id=run.id, ledger=ledgers, has_suite=not why_not)
+        execution = make_execution(settings, machines, brief, run_id=run.id, ledger=ledgers, has_suite=not why_not)
+        yield _Ground(brief, stop, execution, machines)
+
+
+@contextmanager
+def _stopped(machines: Machines) -> Iterator[None]:
+    """What breaks because the user said stop is no fault of a machine."""
+    try:
+        yield
+    except WinnowError as error:
+        if not machines.stopped:
+            raise
+        raise Interrupted("the choice was interrupted", hint="The same command goes on where it was.") from error
 
 
 def _unprepared(task: Task, snapshot: Snapshot) -> Brief:
@@ -176,12 +249,17 @@ def _unprepared(task: Task, snapshot: Snapshot) -> Brief:
 
 @contextmanager
 def _scratch(cache: Path) -> Iterator[Path]:
-    """A folder for the base and what is tried on it."""
+    """A folder for the base and what is tried on it; what killed processes left goes."""
+    place = cache / _SCRATCH
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix="select-", ignore_cleanup_errors=True) as name:
+        place.mkdir(parents=True, exist_ok=True)
+        for left in place.iterdir():
+            if time.time() - left.stat().st_mtime > _FRESH_S and not RunDir(left).is_live():
+                shutil.rmtree(left, ignore_errors=True)
+        made = tempfile.TemporaryDirectory(dir=place, prefix="select-", ignore_cleanup_errors=True)
+        with made as name, RunDir(Path(name)).lock():
             yield Path(name)
-    except FileExistsError as error:
+    except (FileExistsError, NotADirectoryError) as error:
         raise DiskFull(f"{cache} is no folder.", hint="Set WINNOW_RUN_CACHE_DIR to a folder with room.") from error
 
 

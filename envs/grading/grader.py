@@ -1,19 +1,22 @@
 """Runs the hidden tests of a task on a patch, in a container of its own."""
 
+import tempfile
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from envs.datasets.values import Record
+from envs.disk import room_for
 from envs.errors import TaskError
 from envs.grading.cache import GradeCache
 from envs.grading.parsers import read_log
-from envs.grading.place import apply_candidate, put_tests, steering
+from envs.grading.place import apply_candidate, is_ours, put_tests, steering
 from envs.grading.script import TestRun, test_run, touched
 from envs.grading.values import Gold, Grade, Status
 from envs.grading.verdict import judge
 from envs.images.recipe import EXTENSION_SOURCE
 from envs.taskimages.facts import installation
-from envs.taskimages.find import Place, TaskImages
+from envs.taskimages.find import Place, TaskImages, copy_out
 from envs.values import Patch
 from sandbox.errors import DiskFull, SandboxError
 from sandbox.port import Sandbox, SandboxProvider
@@ -63,6 +66,7 @@ class ContainerGrader:
     ) -> None:
         self._images, self._provider, self._cache = images, provider, cache
         self._limits, self._timeout = limits, timeout_s
+        self._kept: dict[str, bool] = {}  # by image id: whether its tree can be worked on where it is
 
     def grade(self, record: Record, gold: Gold, patch: Patch) -> Grade:
         """See `Grader.grade`."""
@@ -122,9 +126,19 @@ class ContainerGrader:
                 "env": {**self._limits.env, **(known.env if known and place.kind != "built" else {})},
             }
         )
-        with self._provider.open(spec) as box:
-            run = _Run(box, place, tests, self._timeout)
-            return run.grade(record, gold, patch, compiled=bool(known and known.compiled))
+        compiled = bool(known and known.compiled)
+        if self._kept.get(place.digest, True):
+            with self._provider.open(spec) as box:
+                if place.digest not in self._kept:
+                    self._kept[place.digest] = is_ours(box, place.workdir)
+                if self._kept[place.digest]:
+                    return _Run(box, place, tests, self._timeout).grade(record, gold, patch, compiled=compiled)
+        with tempfile.TemporaryDirectory(prefix="winnow-tree-") as scratch, room_for("a task's tree"):
+            archive = Path(scratch, "tree.tar")
+            copy_out(place, self._provider, archive)
+            with self._provider.open(spec.model_copy(update={"keep": False})) as box:
+                box.unpack(archive)
+                return _Run(box, place, tests, self._timeout).grade(record, gold, patch, compiled=compiled)
 
 
 class _Run(NamedTuple):

@@ -28,7 +28,7 @@ cd {tree} || exit 9
 export GIT_CONFIG_GLOBAL=/dev/null LC_ALL=C
 first=1
 try() {{
-    if [ -z "$first" ]; then {git} checkout -q -- . ; {git} reset -q ; {git} clean -qfd; fi
+    if [ -z "$first" ]; then {git} reset -q --hard; {git} clean -qfd; fi
     first=
     "$@" {patch} && {{ echo ">>>>> Applied Patch: $*"; exit 0; }}
 }}
@@ -39,7 +39,7 @@ exit 1
 """
 _HIDE = """
 cd {tree} || exit 9
-export GIT_CONFIG_GLOBAL=/dev/null LC_ALL=C
+export GIT_CONFIG_GLOBAL=/dev/null GIT_LITERAL_PATHSPECS=1 LC_ALL=C
 base={base}
 {git} cat-file -e "$base^{{commit}}" 2>/dev/null || base=HEAD
 for path in {steering}; do
@@ -52,6 +52,15 @@ for path in {hidden}; do
 done
 [ -s {tests} ] || exit 0
 {git} apply -v --whitespace=nowarn {tests}
+"""
+
+
+_WRITABLE = """
+cd {tree} && [ -w . ] && [ -w .git ] && {git} ls-files -z | head -z -n 500 | xargs -0 sh -c '
+for path; do
+    [ -w "$path" ] || [ -L "$path" ] || exit 1
+    case "$path" in */*) [ -w "${{path%/*}}" ] || exit 1;; esac
+done' sh
 """
 
 
@@ -91,3 +100,8 @@ def put_tests(box: Sandbox, tree: str, *, base: str, tests: Patch, steered: Sequ
     )
     done = box.exec(("bash", "-c", script), timeout=SECONDS)
     return Applied(done.ok, done.out + done.err)
+
+
+def is_ours(box: Sandbox, tree: str) -> bool:
+    """Say whether the sandbox's user may change the tree; images that others made may have it for root alone."""
+    return box.exec(("bash", "-c", _WRITABLE.format(tree=shlex.quote(tree), git=GIT)), timeout=SECONDS).ok

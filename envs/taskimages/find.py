@@ -1,5 +1,6 @@
 """The image of a task: its dataset's, the official one, or one that is built."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,8 @@ for python in /opt/miniconda3/envs/testbed/bin/python /testbed/.venv/bin/python 
     command -v "$python" >/dev/null && { printf %s "$python"; exit; }
 done
 """
+_ABSENT = re.compile(r"not found|denied|manifest unknown|does not exist|no such image|unauthorized", re.IGNORECASE)
+"""A registry that says so answers."""
 _AS_YOU_LIKE = "image.pull is off"
 
 
@@ -94,11 +97,12 @@ class TaskImages:
         for name, kind in names.items() if self._pull else ():
             try:
                 self._images.pull(name)
-            except ImageUnavailable as error:
+            except SandboxError as error:
                 reasons.append(str(error))
-                continue
-            except SandboxError as error:  # no registry: the others are not there either
-                reasons.append(str(error))
+                if isinstance(error, ImageUnavailable) and _ABSENT.search(str(error)):
+                    continue
+                self._pull = False  # no registry answers: nobody waits for it again
+                self._log(f"No registry is asked any more: {error}")
                 break
             if found := self._images.find(name):
                 return self._foreign(name, kind, found)

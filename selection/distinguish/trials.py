@@ -94,4 +94,4 @@ def _key(probe: Probe, patch: Patch) -> str:
 
 
 def _digest(probe: Probe) -> str:
-    return hashlib.sha256("\0".join((probe.kind, probe.path, probe.content)).encode()).hexdigest()[:32]
+    return hashlib.sha256(probe.model_dump_json().encode()).hexdigest()[:32]

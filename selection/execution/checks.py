@@ -7,6 +7,7 @@ its tests count that fail on base with it and did not without it, so that a file
 import hashlib
 import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import assert_never
 
 from agent.probe import PRESENT, Probe, ProbeResult
@@ -49,7 +50,9 @@ class Check(Value):
         if isinstance(body, Snippet):
             parts = ("snippet", "", body.source)
         else:
-            parts = (body.kind if isinstance(body, Probe) else "program", body.path, body.content)
+            parts = ("program", body.path, body.content)
+            if isinstance(body, Probe):
+                parts = (body.kind, body.test or body.path, "\n".join((body.content, *chain(*body.support))))
         plain = "\n".join(line for line in _SPACE.sub("", parts[2]).splitlines() if line)
         return hashlib.sha256("\0".join((*parts[:2], plain)).encode()).hexdigest()
 

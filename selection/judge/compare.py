@@ -63,7 +63,9 @@ class ModelComparer:
         known = {c.id: c for c in sorted(finalists, key=lambda c: c.id)}
         shown = {name: laid_out for name, c in known.items() if (laid_out := exhibit(c.patch, self._base))}
         asked = list(_questions(tuple(shown)))
-        answers = ask_all(self._model, [self._request(one, known, shown) for one in asked], threads=self._threads)
+        # The same beginning for all questions, so that providers' prompt caches hit.
+        code = code_before([known[name].patch for name in shown], self._base)
+        answers = ask_all(self._model, [self._request(one, code, shown) for one in asked], threads=self._threads)
         said: defaultdict[tuple[bool, str, str], list[float]] = defaultdict(list)
         for one, reply in zip(asked, answers.replies, strict=True):
             for (first, second), won in _preferences(one, reply).items():
@@ -72,9 +74,8 @@ class ModelComparer:
         why = answers.failure or ("no answer names an order" if asked else "nothing to compare")
         return tuple(_score(candidate.id, results, why) for candidate in finalists)
 
-    def _request(self, one: _Asked, known: Mapping[str, Candidate], shown: Mapping[str, Exhibit]) -> ChatRequest:
-        size = self._size // (2 + len(one.shown))
-        code = code_before([known[name].patch for name in sorted(one.shown)], self._base)
+    def _request(self, one: _Asked, code: str, shown: Mapping[str, Exhibit]) -> ChatRequest:
+        size = self._size // (2 + len(shown))
         sections = [
             f"The issue:\n{quote(self._issue, size)}",
             f"The code that they change, as it is before:\n{quote(code, size)}",

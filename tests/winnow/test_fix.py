@@ -30,6 +30,10 @@ def test_a_bug_that_a_test_shows_is_repaired(winnow: Winnow, shop: Path, digest:
     assert result["contest"]["tried"] > 0  # type: ignore[index]
     assert result["usage"]["cpu_seconds"] > 0  # type: ignore[index]
     assert digest(shop) == before
+    kept = Path(str(result["run_dir"]))
+    assert {"selection.md", "selection.svg"} <= {path.name for path in kept.iterdir()}
+    explained = result_of(winnow("select", "explain", kept / "selection-log.json", "--out", shop.parent, "--json"))
+    assert explained == json.loads((kept / "selection.json").read_text())
 
 
 def test_without_a_name_the_targets_are_what_fails(winnow: Winnow, shop: Path) -> None:
@@ -54,6 +58,7 @@ def test_people_see_the_patch_the_tests_the_rivals_and_the_price(winnow: Winnow,
         "rivals",
         "why",
         "CPU-s",
+        "explained in",
     ):
         assert word in done.stdout
     assert "fixed" not in done.stdout.lower()

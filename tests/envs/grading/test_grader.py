@@ -21,6 +21,7 @@ from sandbox.engine.machine import DockerProvider
 pytestmark = pytest.mark.docker
 
 IMAGE = f"winnow-test/task-{os.getpid()}:latest"
+FOR_ROOT = IMAGE.replace(":latest", ":root")
 FILES = {
     "thing.py": "def half(n):\n    return n // 3\n",
     "tests/__init__.py": "",
@@ -94,7 +95,16 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     context.seek(0)
     images = DockerImages()
     images.build(context, tag=IMAGE)
+    for_root = io.BytesIO()
+    with tarfile.open(fileobj=for_root, mode="w") as tar:
+        recipe = f"FROM {IMAGE}\nRUN chmod -R go-w /testbed\n".encode()
+        member = tarfile.TarInfo("Dockerfile")
+        member.size = len(recipe)
+        tar.addfile(member, io.BytesIO(recipe))
+    for_root.seek(0)
+    images.build(for_root, tag=FOR_ROOT)
     yield commit
+    images.remove(FOR_ROOT)
     images.remove(IMAGE)
 
 
@@ -115,9 +125,9 @@ def grade(docker_base: str, base: str, tmp_path: Path) -> Callable[..., Grade]:
         log_parser="parse_log_django",
     )
 
-    def one(diff: str, *, timeout: float = 20) -> Grade:
+    def one(diff: str, *, timeout: float = 20, image: str = IMAGE) -> Grade:
         grader._timeout = timeout
-        return grader.grade(record, gold, Patch(diff=diff))
+        return grader.grade(record.model_copy(update={"image": image}), gold, Patch(diff=diff))
 
     return one
 
@@ -134,6 +144,7 @@ def test_patches_get_what_they_deserve(grade: Callable[..., Grade]) -> None:
     assert grade(RIGHT.replace("return n // 3", "return n // 7")).status == "not_applied"
     fuzzy = RIGHT.replace(" def half(n):", " def half(m):")  # the context is off; `patch` accepts it, as in the harness
     assert grade(fuzzy).status == "resolved"
+    assert grade(RIGHT, image=FOR_ROOT).status == "resolved"  # a tree that only root may change
     slow = edited("import time", "time.sleep(60)", "def half(n):", "    return n // 2")
     assert grade(slow, timeout=2).status == "unknown"
 

@@ -1,0 +1,126 @@
+"""`winnow eval grade` from a repository and a dataset to official reports, with an image that is built on the way."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from winnow.cli import app
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+BASE = os.environ.get("WINNOW_TEST_IMAGE", "winnow-test-base:bookworm")
+PROJECT = {
+    "pyproject.toml": "[build-system]\nrequires=['setuptools']\nbuild-backend='setuptools.build_meta'\n"
+    "[project]\nname='half-thing'\nversion='1'\noptional-dependencies={test=['pytest']}\n[tool.setuptools]\npy-modules=['half_thing']\n",
+    "half_thing.py": "def half(n):\n    return n // 3\n",
+    "tests/test_half.py": "from half_thing import half\n\n\ndef test_zero():\n    assert half(0) == 0\n",
+}
+FIXED = {
+    "half_thing.py": "def half(n):\n    return n // 2\n",
+    "tests/test_half.py": PROJECT["tests/test_half.py"] + "\n\ndef test_four():\n    assert half(4) == 2\n",
+}
+
+
+def write_task(top: Path) -> tuple[Path, str]:
+    """Make a mirror whose history goes on after the base, and a dataset of its one task; return it and the later commit."""
+    work = top / "work"
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(work))
+
+    def commit(files: dict[str, str]) -> str:
+        for name, text in files.items():
+            (work / name).parent.mkdir(parents=True, exist_ok=True)
+            (work / name).write_text(text)
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-q", "-m", "x"], check=True)
+        return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+    def diff(path: str) -> str:
+        return subprocess.run([*git, "diff", base, fix, "--", path], check=True, capture_output=True, text=True).stdout
+
+    subprocess.run(["git", "init", "-q", str(work)], check=True)
+    base, fix = commit(PROJECT), commit(FIXED)
+    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(top / "mirrors/some__half.git")], check=True)
+    row = {
+        "instance_id": "some__half-1",
+        "repo": "some/half",
+        "base_commit": base,
+        "problem_statement": "half(4) is 1",
+        "patch": diff("half_thing.py"),
+        "test_patch": diff("tests"),
+        "FAIL_TO_PASS": ["tests/test_half.py::test_four"],
+        "PASS_TO_PASS": ["tests/test_half.py::test_zero"],
+    }
+    (top / "tasks.jsonl").write_text(json.dumps(row))
+    return top / "tasks.jsonl", fix
+
+
+def winnow(*words: str) -> tuple[int, Any]:
+    done = CliRunner().invoke(app, ["eval", *words, "--json"])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_from_a_repository_to_reports(docker_base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks, later = write_task(tmp_path)
+    monkeypatch.setenv("WINNOW_RUN_CACHE_DIR", str(tmp_path / "cache"))
+    where = ("--mirror", str(tmp_path / "mirrors"), "--repository-url", "", "--base-image", BASE, "--no-pull")
+    code, (ready,) = winnow("images", "build", str(tasks), *where)
+    assert code == 0, ready
+    image = ready["place"]["image"]
+    try:
+        look = "git log --all --format=%H; git cat-file --batch-all-objects --batch-check; git status --short; cat /opt/winnow/notes"
+        shown = subprocess.run(
+            ["docker", "run", "--rm", "-w", "/testbed", image, "sh", "-c", look],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        assert shown.splitlines()[0] == json.loads(tasks.read_text())["base_commit"]
+        assert later not in shown
+
+        wrong = json.loads(tasks.read_text())["patch"].replace("n // 2", "n // 1")
+        (tmp_path / "p.jsonl").write_text(
+            json.dumps({"instance_id": "some__half-1", "model_name_or_path": "me", "model_patch": wrong})
+        )
+        grade = (
+            "grade",
+            str(tasks),
+            "--gold",
+            "--empty",
+            "-p",
+            str(tmp_path / "p.jsonl"),
+            "--run-id",
+            "r",
+            *where,
+            "-o",
+            str(tmp_path / "out"),
+        )
+        code, said = winnow(*grade)
+        assert code == 0
+        assert {one["system"]: one["resolved"] for one in said["systems"]} == {"gold": 1, "empty": 0, "me": 0}, said
+        assert [one["unresolved"] for one in said["systems"]] == [1, 0, 1] or {o["system"]: o["unresolved"] for o in said["systems"]} == {
+            "gold": 0, "empty": 1, "me": 1,
+        }  # fmt: skip
+        summary = json.loads((tmp_path / "out/gold.r.json").read_text())
+        assert (summary["resolved_ids"], summary["schema_version"]) == (["some__half-1"], 2)
+        assert (tmp_path / "out/logs/run_evaluation/r/me/some__half-1/report.json").exists()
+
+        code, again = winnow(*grade)
+        assert [one["cached"] for one in again["systems"]] == [1, 1, 1]
+
+        _, listed = winnow("images", "list")
+        assert image in [one["name"] for one in listed]
+    finally:
+        _, removed = winnow("images", "clean", "some__half-1")
+    assert removed["removed"] == [image]
+
+
+def test_nothing_to_grade_is_bad_usage(tmp_path: Path) -> None:
+    code, said = winnow("grade", str(tmp_path / "absent.jsonl"))
+    assert (code, said["error"]["message"]) == (2, "There is nothing to grade.")
+    code, said = winnow("grade", str(tmp_path / "absent.jsonl"), "--gold")
+    assert (code, said["error"]["kind"]) == (26, "DatasetUnusable")
