@@ -70,6 +70,9 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Tokens that one task may use.", rich_help_panel=_HOW)] = None,
     max_calls: Annotated[int | None, typer.Option(help="Model calls of one task.", rich_help_panel=_HOW)] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Wall time of one task after which no call starts.", rich_help_panel=_HOW)
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", "-m", help="Model behind the endpoint. Repeatable.", rich_help_panel=_WHO),
@@ -133,7 +136,7 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
         "model": {"names": model, "base_url": base_url, "temperature": temperature, "prices": price},
         "selection": {"policy": policy},
         "agent": {"strategies": _listed(strategy), "iterations": iterations, "turns": turns},
-        "budget": {"usd": max_usd, "tokens": max_tokens, "calls": max_calls},
+        "budget": {"usd": max_usd, "tokens": max_tokens, "calls": max_calls, "seconds": max_seconds},
         "eval": {
             "out": out,
             "grade": grade,

@@ -130,11 +130,16 @@ def ask(settings: Settings, records: Sequence[Record], dataset: DatasetName) -> 
         dataset=DatasetNote(
             source=dataset.source,
             split=dataset.split,
-            digest=sha256("\n".join(record.model_dump_json() for record in records).encode()).hexdigest(),
+            digest=sha256("\n".join(map(_shown, records)).encode()).hexdigest(),
         ),
         tasks=tuple(record.task.id for record in records),
         settings=_binding(settings),
     )
+
+
+def _shown(record: Record) -> str:
+    """A task as solvers see it, wherever the dataset lies."""
+    return record.model_dump_json(exclude={"task": {"issue": {"source"}}})
 
 
 def summarize(driver: Driver, left: str) -> BatchResult:

@@ -35,7 +35,7 @@ class Testbeds(Value):
         provider = provider_of(settings, settings.sandbox.kind)
         images = task_images(settings, provider, _say)
         place = materialise(record, images, sources_of(settings), provider, folder).place
-        return Site(settings={"image": {"name": place.image, "python": place.python}})
+        return Site(settings={"image": {"name": place.image, "python": place.python}}, image=place.digest)
 
     def grader(self) -> Grader:
         """See `winnow.eval.grading.Graders.grader`."""
