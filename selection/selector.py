@@ -54,8 +54,8 @@ class Execution:
     workers: int
     """Sandboxes at once."""
     limits: SuiteLimits
-    has_suite: bool = True
-    """False: the repository has no tests that can be run."""
+    why_no_suite: str = ""
+    """Why the repository's tests cannot be run; empty where they can."""
     commits: Sequence[Commit] = ()
     """History of the base, newest first; may be empty."""
     base_report: SuiteReport | None = None
@@ -174,8 +174,8 @@ class Selector:
 
     def _suite(self, execution: Execution, changes: Mapping[str, Sequence[FileChange]]) -> BaseSuite:
         """What of the suite is run, on base."""
-        if not execution.has_suite:
-            return BaseSuite(why_none="the repository has no tests that can be run")
+        if execution.why_no_suite:
+            return BaseSuite(why_none=f"the tests cannot be run: {execution.why_no_suite.rstrip('.')}")
         self.report("phase", {"name": "tests on base"})
         tests = find_tests(self.base, changes, execution.commits, within=self.brief.suite.paths)
         if execution.base_report is not None:

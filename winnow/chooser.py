@@ -52,7 +52,7 @@ def make_execution(
     *,
     run_id: str,
     ledger: Path | None,
-    has_suite: bool = True,
+    why_no_suite: str = "",
     known: bool = False,
 ) -> Execution:
     """What it takes to run tests on changes.
@@ -63,7 +63,7 @@ def make_execution(
         brief: image, base and suite.
         run_id: for labels.
         ledger: a file that results are kept in, or a folder for one file per image, base and suite; None: they are forgotten.
-        has_suite: the repository has tests that can be run.
+        why_no_suite: why the repository's tests cannot be run; empty where they can.
         known: `brief.base_report` is the whole suite on base.
     """
     bench = SandboxBench(
@@ -75,7 +75,7 @@ def make_execution(
         runs=Runs(bench, Ledger(ledger)),
         workers=sandboxes_at_once(settings),
         limits=SuiteLimits(seconds=settings.selection.suite_seconds),
-        has_suite=has_suite,
+        why_no_suite=why_no_suite,
         commits=read_history(Path(brief.snapshot.origin), brief.snapshot.head_commit, most=_COMMITS),
         base_report=brief.base_report if known else None,
     )

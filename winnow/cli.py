@@ -88,10 +88,7 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
     max_usd: options.MaxUsd = None,
     max_tokens: options.MaxTokens = None,
     max_calls: options.MaxCalls = None,
-    max_seconds: Annotated[
-        float | None,
-        typer.Option("--max-seconds", help="Wall time after which no call starts.", rich_help_panel=options.MODELS),
-    ] = None,
+    max_seconds: options.MaxSeconds = None,
     price: options.Price = None,
     judge_model: Annotated[
         str | None,

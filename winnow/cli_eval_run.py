@@ -50,6 +50,7 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
     ] = None,
     max_tokens: shared.MaxTokens = None,
     max_calls: shared.MaxCalls = None,
+    max_seconds: shared.MaxSeconds = None,
     model: shared.Model = None,
     base_url: shared.BaseUrl = None,
     price: shared.Price = None,
@@ -101,7 +102,7 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
         "model": {"names": model, "base_url": base_url, "temperature": temperature, "prices": price},
         "selection": {"policy": policy},
         "agent": {"strategies": listed(strategy), "iterations": iterations, "turns": turns},
-        "budget": {"usd": max_usd, "tokens": max_tokens, "calls": max_calls},
+        "budget": {"usd": max_usd, "tokens": max_tokens, "calls": max_calls, "seconds": max_seconds},
         "eval": {
             "out": out,
             "grade": grade,

@@ -53,6 +53,10 @@ MaxTokens = Annotated[
     int | None, typer.Option("--max-tokens", help="Tokens that a task may use.", rich_help_panel=MODELS)
 ]
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", help="Model calls of a task.", rich_help_panel=MODELS)]
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option("--max-seconds", help="Wall time of a task after which no call starts.", rich_help_panel=MODELS),
+]
 
 # The choice
 Policy = Annotated[

@@ -221,7 +221,7 @@ def _opened(
         brief, why_not = lay_ground(site, commit=asked.commit)
         ledgers = settings.run.cache_dir.expanduser() / _LEDGERS
         ledgers.mkdir(parents=True, exist_ok=True)
-        execution = make_execution(settings, machines, brief, run_id=run.id, ledger=ledgers, has_suite=not why_not)
+        execution = make_execution(settings, machines, brief, run_id=run.id, ledger=ledgers, why_no_suite=why_not)
         yield _Ground(brief, stop, execution, machines)
 
 

@@ -83,15 +83,15 @@ class SandboxStand:
 
     def overlaid(self, files: Mapping[str, str], tests: Sequence[str] = ()) -> SuiteReport:
         """See `selection.port.Stand`."""
-        box, suite = self._workspace.box, self._brief.suite
-        if not takes_tests(suite):
-            return SuiteReport(status="unusable", log_tail="The suite is one command, which cannot run a single file.")
+        if not takes_tests(self._brief.suite):
+            return SuiteReport(status="unusable", log_tail="the suite is one command, which cannot run a single file")
         self._clear()
         try:
             for path, content in files.items():
                 self._workspace.write(path, content.encode())
         except OSError as error:
             return SuiteReport(status="unusable", log_tail=f"a test file cannot be written: {error.strerror}")
+        box, suite = self._workspace.box, self._brief.suite
         return run_suite(box, suite, tuple(tests) or tuple(files), timeout_s=self._limits.tests_s, lenient=True)
 
     def snippet(self, snippet: Snippet) -> SnippetRun:

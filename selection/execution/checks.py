@@ -50,7 +50,8 @@ class Check(Value):
         if isinstance(body, Snippet):
             parts = ("snippet", "", body.source)
         else:
-            parts = ("program", body.path, body.content)
+            # A program is the same whatever it is called; a test file is found by its name.
+            parts = ("program", "", body.content)
             if isinstance(body, Probe):
                 parts = (body.kind, body.test or body.path, "\n".join((body.content, *chain(*body.support))))
         plain = "\n".join(line for line in _SPACE.sub("", parts[2]).splitlines() if line)

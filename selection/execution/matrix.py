@@ -123,7 +123,11 @@ def in_parallel(jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
     def run(job: Callable[[], T]) -> T:
         if stop.is_set():
             raise InterruptedError
-        return job()
+        try:
+            return job()
+        except BaseException:
+            stop.set()
+            raise
 
     with ThreadPoolExecutor(workers, thread_name_prefix="winnow-matrix") as pool:
         futures = [pool.submit(run, job) for job in jobs]

@@ -175,7 +175,7 @@ class Table:
                 runs=Runs(bench, ledger or Ledger()),
                 workers=int(str(effects.pop("workers", 1))),
                 limits=SuiteLimits(seconds=60.0),
-                has_suite=bool(effects.pop("has_suite", True)),
+                why_no_suite=str(effects.pop("why_no_suite", "")),
                 base_report=on_base,
             )
         selector = Selector(self.base, brief, Preferences(policy=policy), execution, **effects)  # type: ignore[arg-type]

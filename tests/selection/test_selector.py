@@ -392,7 +392,7 @@ def test_without_tests_probes_and_texts_decide(table: Table) -> None:
         {"": [], IN_SMALL: [], IN_LARGE: []}, programs={"p": says(base="present", small="present", large="fixed")}
     )
     candidates = [table.candidate(SMALL), table.candidate(LARGE)]
-    choice, _ = table.select(bench, candidates, written=[script("p")], has_suite=False)
+    choice, _ = table.select(bench, candidates, written=[script("p")], why_no_suite="no tests were found")
     assert choice.selection.chosen == candidates[1].id
     assert {gate.verdict for gate in choice.gates.values()} == {Verdict.UNKNOWN}
 

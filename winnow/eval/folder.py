@@ -183,7 +183,7 @@ def _cut_torn_line(path: Path) -> None:
 
 def _identity(batch: Batch) -> dict[str, Any]:
     """All that must not change between two processes of one batch, flat."""
-    flat: dict[str, Any] = {f"dataset.{key}": value for key, value in batch.dataset.model_dump().items()}
+    flat: dict[str, Any] = {"dataset.digest": batch.dataset.digest}
     for section, values in batch.settings.items():
         flat |= {f"{section}.{key}": value for key, value in values.items()}
     flat["tasks"] = list(batch.tasks)

@@ -20,7 +20,6 @@ from selection.values import Origin
 from tests.selection.bench_kit import make_base
 
 SOURCE = "def f(x):\n    return x - 1\n"
-COMMAND = Suite(kind="command", argv=("true",))
 NASTY = "open('m.py', 'w').write('')\nopen('left.txt', 'w').write('')\n"
 
 
@@ -48,10 +47,9 @@ def test_runs_leave_nothing_behind_and_are_kept(tmp_path: Path, confined: str) -
         outcomes = {"test_new.py::test_a": Outcome.PASSED, "test_new.py::test_b": Outcome.FAILED}
         assert dict(stand.overlaid(new).outcomes) == outcomes
         assert list(stand.overlaid(new, ["test_new.py::test_a"]).outcomes) == ["test_new.py::test_a"]
-    with SandboxBench(
-        choose(confined), brief.model_copy(update={"suite": COMMAND}), limits=SandboxSpec(), run_id="t"
-    ).open(patch) as stand:
-        assert stand.overlaid(new).status == "unusable"
+    whole = brief.model_copy(update={"suite": Suite(kind="command", argv=("true",))})
+    with SandboxBench(choose(confined), whole, limits=SandboxSpec(), run_id="t").open(patch) as stand:
+        assert stand.overlaid(new).status == "unusable"  # a command that runs everything says nothing of one file
     checks = [Check(id="look", origin=Origin.WRITER, body=script(look))]
     for done in (4, 0):  # base twice, and both changes; then nothing
         runs = Runs(bench, Ledger(tmp_path / "ledger.jsonl"))
