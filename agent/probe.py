@@ -13,7 +13,7 @@ from envs.values import Outcome, SuiteReport
 from envs.workspace import Workspace
 from sandbox.values import Value
 
-__all__ = ["FIXED", "PRESENT", "SCRIPT", "Probe", "ProbeResult", "run_probe"]
+__all__ = ["FIXED", "PRESENT", "SCRIPT", "Probe", "ProbeResult", "result_of", "run_probe"]
 
 SCRIPT = ".winnow/probe.py"
 """Where a stand-alone script is stored: never part of a patch."""
@@ -105,9 +105,13 @@ def _run_test(workspace: Workspace, probe: Probe, brief: Brief, limits: ToolLimi
             exit_code=None,
             output="The suite is one command, which cannot run a single file; write the probe as a script.",
         )
-    report = run_suite(workspace.box, brief.suite, [name], timeout_s=limits.tests_s)
+    return result_of(run_suite(workspace.box, brief.suite, [name], timeout_s=limits.tests_s), limits.observation_bytes)
+
+
+def result_of(report: SuiteReport, most_bytes: int) -> ProbeResult:
+    """What the tests of a probe say together: one that fails shows the issue; `most_bytes` bounds the output."""
     failed = "\n\n".join(f"--- {test}\n{message}" for test, message in report.messages.items())
-    output = clip(clean((failed or report.log_tail).encode()).strip("\n"), limits.observation_bytes)
+    output = clip(clean((failed or report.log_tail).encode()).strip("\n"), most_bytes)
     return ProbeResult(verdict=_verdict(report), exit_code=report.exit_code, output=output, seconds=report.seconds)
 
 

@@ -11,10 +11,13 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
+from envs.datasets.values import Record
 from sandbox.choose import check_all
 from tests.agent.models.server import ChatServer
 from tests.winnow.eval.kit import Toys, make_dataset, robot, settings_for
+from winnow.eval.processes import LocalExecutor
 from winnow.eval.run import DatasetName, evaluate
 from winnow.eval.solving import solve
 from winnow.eval.values import SolveJob
@@ -25,6 +28,24 @@ def cpu() -> float:
     """CPU seconds of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def nothing(record: Record) -> Record:
+    """A piece of work that takes no time."""
+    return record
+
+
+def round_trips(record: Record, folder: Path) -> list[float]:
+    """Seconds from the start of a worker process to its answer, for work that takes none."""
+    taken = []
+    with LocalExecutor(1, folder / "logs") as executor:
+        for number in range(31):
+            began = time.perf_counter()
+            executor.start(str(number), nothing, record)
+            while not executor.wait(1.0):
+                pass
+            taken.append(time.perf_counter() - began)
+    return taken
 
 
 def main() -> None:
@@ -73,6 +94,10 @@ def main() -> None:
     assert result.ended == {"patch": len(records)}, result
     first = next(at for kind, at in marks if kind == "start") - began
     count = len(records)
+    first_trip, *trips = round_trips(records[0], folder)
+    print(
+        f"a worker process and back, for no work      {1000 * median(trips):8.1f} ms (median of {len(trips)}; the first {first_trip:.2f} s)"
+    )
     print(f"{count} tasks, {options.workers} at once, {kind} sandboxes")
     print(f"their runs one by one, without the runner   {one_by_one / count:8.3f} s per task")
     print(

@@ -1,7 +1,7 @@
 """The gate: what execution says of one patch against the base commit.
 
-Reports are compared test by test. A test that is missing is unknown: it is no pass, and no regression either, so a patch
-under which tests vanish does not get through but is not called guilty of what was not seen. Tests run as they are on base: a change that
+Reports are compared test by test. A test that is missing is no pass: a patch under which tests vanish, twice, while they pass on base,
+does not get through. Tests run as they are on base: a change that
 rewrites a test is not judged by its own version of it, and where it breaks only tests that it rewrites, nobody knows whether that is right.
 """
 
@@ -36,7 +36,7 @@ class GateResult(Value):
     whole: bool = False
     """`suite` is a run of the whole suite."""
     regressions: tuple[str, ...] = ()
-    """Confirmed: passed on base twice, failed with the patch twice."""
+    """Confirmed: passed on base twice, and twice not with the patch."""
     flaky: tuple[str, ...] = ()
     """Set aside: repetition contradicted the first run."""
 

@@ -41,7 +41,10 @@ class Stand(Protocol):
         """Run a stand-alone probe."""
 
     def overlaid(self, files: Mapping[str, str], tests: Sequence[str] = ()) -> SuiteReport:
-        """Put test files into the tree, run some tests, or none: all of these files, and report what each did."""
+        """Put test files into the tree, run some tests, or none: all of these files, and report what each did.
+
+        Unusable where the suite is one command that cannot run a single file.
+        """
 
     def snippet(self, snippet: Snippet) -> SnippetRun:
         """Run code of the issue."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.context.values import Context
-from agent.probe import Probe, ProbeResult
+from agent.probe import Probe, ProbeResult, result_of
+from agent.tools.values import ToolLimits
 from agent.values import Brief, Candidate
 from envs.patches import BaseTree
 from envs.values import Patch
@@ -62,17 +63,19 @@ def open_advice(
             yield Advice(judge, comparer)
             return
         writer = crew.writer(brief, context, open_workspace, report)
-        with crew.separator(brief, base, candidates, _runner(execution)) as separator:
+        with crew.separator(brief, base, candidates, probe_runner(execution)) as separator:
             yield Advice(judge, comparer, writer, separator)
 
 
-def _runner(execution: Execution) -> RunProbe:
-    """Runs stand-alone probes through the execution's memory."""
+def probe_runner(execution: Execution) -> RunProbe:
+    """Return what runs probes of both kinds through the execution's memory."""
 
     def run(patch: Patch, probe: Probe) -> ProbeResult:
         with execution.runs.on(patch) as session:
             ran = session.check(Check(id="selection", origin=Origin.SELECTION, body=probe))
-        assert ran.script is not None, "a selection trajectory writes scripts"
-        return ran.script
+        if ran.script is not None:
+            return ran.script
+        assert ran.tests is not None, "a probe is a script or a file of tests"
+        return result_of(ran.tests, ToolLimits().observation_bytes)
 
     return run

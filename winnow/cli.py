@@ -10,7 +10,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from winnow import cli_options as options
 from winnow.cli_eval import app as eval_app
+from winnow.cli_options import Json, Quiet, Verbose, given, listed
 from winnow.cli_select import app as select_app
 from winnow.errors import Exit
 from winnow.output import errors as _errors
@@ -29,16 +31,9 @@ app.add_typer(select_app, name="select")
 app.add_typer(eval_app, name="eval")
 
 _NEXT = "What to do"
-_WHERE = "Where it runs"
-_HOW = "How much is tried"
-_WHO = "Who tries"
-_RESULT = "What happens with the result"
 
 Repo = Annotated[Path, typer.Option("--repo", "-C", help="A folder of the repository.", rich_help_panel=_NEXT)]
 StateDir = Annotated[Path | None, typer.Option("--state-dir", help="Where runs are kept.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="More progress, such as the environment's build log.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -80,105 +75,52 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
             rich_help_panel=_NEXT,
         ),
     ] = None,
-    trajectories: Annotated[
-        int | None, typer.Option("-n", "--trajectories", help="Independent tries.", rich_help_panel=_HOW)
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(help="Rounds at most, while nothing is settled.", rich_help_panel=_HOW)
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same answer.", rich_help_panel=_HOW)] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model", "-m", help="Model behind the endpoint. Repeatable: they take turns.", rich_help_panel=_WHO
-        ),
-    ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option(help="OpenAI-compatible endpoint. [default: OPENAI_BASE_URL]", rich_help_panel=_WHO),
-    ] = None,
-    proposers: Annotated[str | None, typer.Option(help="agent, repair or agent,repair.", rich_help_panel=_WHO)] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="react, iterate, single; several take turns.", rich_help_panel=_WHO)
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="Of sampling. [default: 0 first, then 0.8]", rich_help_panel=_WHO)
-    ] = None,
-    iterations: Annotated[
-        int | None, typer.Option(help="Checks by execution in a trajectory.", rich_help_panel=_HOW)
-    ] = None,
-    turns: Annotated[int | None, typer.Option(help="Model calls in a trajectory.", rich_help_panel=_HOW)] = None,
-    max_usd: Annotated[
-        float | None, typer.Option("--max-usd", help="USD that the run may cost.", rich_help_panel=_HOW)
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", help="Tokens that the run may use.", rich_help_panel=_HOW)
-    ] = None,
-    max_calls: Annotated[
-        int | None, typer.Option("--max-calls", help="Model calls of the run.", rich_help_panel=_HOW)
-    ] = None,
-    max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", help="Wall time after which no call starts.", rich_help_panel=_HOW)
-    ] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=IN/CACHED/OUT, USD per million tokens. Repeatable.", rich_help_panel=_WHO),
-    ] = None,
+    trajectories: options.Trajectories = None,
+    rounds: options.Rounds = None,
+    seed: options.Seed = None,
+    model: options.Model = None,
+    base_url: options.BaseUrl = None,
+    proposers: options.Proposers = None,
+    strategy: options.Strategy = None,
+    temperature: options.Temperature = None,
+    iterations: options.Iterations = None,
+    turns: options.Turns = None,
+    max_usd: options.MaxUsd = None,
+    max_tokens: options.MaxTokens = None,
+    max_calls: options.MaxCalls = None,
+    max_seconds: options.MaxSeconds = None,
+    price: options.Price = None,
     judge_model: Annotated[
-        str | None, typer.Option(help="Model that judges. [default: the first --model]", rich_help_panel=_WHO)
+        str | None,
+        typer.Option(help="Model that judges. [default: the first --model]", rich_help_panel=options.MODELS),
     ] = None,
     max_candidates: Annotated[
-        int | None, typer.Option(help="Edits tried in a trajectory.", rich_help_panel=_HOW)
+        int | None, typer.Option(help="Edits tried in a trajectory.", rich_help_panel=options.HOW)
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("-w", help="Sandboxes at once; 0: one per core.", rich_help_panel=_HOW)
-    ] = None,
-    policy: Annotated[
-        str | None, typer.Option(help="Rule that chooses; see `winnow select bench`.", rich_help_panel=_HOW)
-    ] = None,
-    price_of_wrong: Annotated[
-        float | None,
-        typer.Option(
-            help="What a wrong patch costs, in units of a right one's worth: below p = c/(1+c) nothing is delivered.",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
+    workers: options.Workers = None,
+    policy: options.Policy = None,
+    price_of_wrong: options.PriceOfWrong = None,
     apply: Annotated[
-        bool | None, typer.Option("--apply", help="Apply the patch to the work tree.", rich_help_panel=_RESULT)
+        bool | None, typer.Option("--apply", help="Apply the patch to the work tree.", rich_help_panel=options.RESULT)
     ] = None,
     branch: Annotated[
-        str | None, typer.Option(help="Commit the patch on a new branch; the work tree stays.", rich_help_panel=_RESULT)
-    ] = None,
-    patch_out: Annotated[
-        Path | None, typer.Option("--patch-out", "-o", help="Write the patch to a file.", rich_help_panel=_RESULT)
-    ] = None,
-    sandbox: Annotated[
         str | None,
-        typer.Option(help="auto, docker, bubblewrap, unshare or host (no isolation).", rich_help_panel=_WHERE),
+        typer.Option(help="Commit the patch on a new branch; the work tree stays.", rich_help_panel=options.RESULT),
     ] = None,
-    image: Annotated[
-        str | None, typer.Option(help="Docker image with the dependencies, used as it is.", rich_help_panel=_WHERE)
-    ] = None,
-    base_image: Annotated[
-        str | None, typer.Option(help="Docker image that environments are built on.", rich_help_panel=_WHERE)
-    ] = None,
-    setup: Annotated[
-        list[str] | None, typer.Option(help="Command that installs the project. Repeatable.", rich_help_panel=_WHERE)
-    ] = None,
-    python: Annotated[
-        str | None, typer.Option(help="Interpreter: a path, or a version such as 3.11.", rich_help_panel=_WHERE)
-    ] = None,
-    test_command: Annotated[str | None, typer.Option(help="How the tests are run.", rich_help_panel=_WHERE)] = None,
-    tests: Annotated[
-        list[str] | None,
-        typer.Option(help="File or folder that the suite is limited to. Repeatable.", rich_help_panel=_WHERE),
-    ] = None,
+    patch_out: options.PatchOut = None,
+    sandbox: options.Sandbox = None,
+    image: options.ImageName = None,
+    base_image: options.BaseImage = None,
+    setup: options.Setup = None,
+    python: options.Python = None,
+    test_command: options.TestCommand = None,
+    tests: options.Tests = None,
     suite_timeout: Annotated[
-        float | None, typer.Option(help="Seconds for one run of the suite.", rich_help_panel=_WHERE)
+        float | None, typer.Option(help="Seconds for one run of the suite.", rich_help_panel=options.WHERE)
     ] = None,
-    memory_mb: Annotated[int | None, typer.Option(help="Memory of one sandbox, MiB.", rich_help_panel=_WHERE)] = None,
-    disk_mb: Annotated[int | None, typer.Option(help="Disk of one sandbox, MiB.", rich_help_panel=_WHERE)] = None,
-    config: Annotated[Path | None, typer.Option(help="A settings file.")] = None,
+    memory_mb: options.MemoryMb = None,
+    disk_mb: options.DiskMb = None,
+    config: options.Config = None,
     state_dir: StateDir = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -205,10 +147,10 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
             "seed": seed,
             "workers": workers,
             "state_dir": state_dir,
-            "proposers": _listed(proposers),
+            "proposers": listed(proposers),
         },
         "model": {"names": model, "base_url": base_url, "temperature": temperature, "prices": price},
-        "agent": {"strategies": _listed(strategy), "iterations": iterations, "turns": turns},
+        "agent": {"strategies": listed(strategy), "iterations": iterations, "turns": turns},
         "budget": {"usd": max_usd, "tokens": max_tokens, "calls": max_calls, "seconds": max_seconds},
         "sandbox": {"kind": sandbox, "memory_mb": memory_mb, "disk_mb": disk_mb},
         "image": {"name": image, "base": base_image, "setup": setup, "python": python},
@@ -227,7 +169,7 @@ def fix(  # noqa: PLR0917 - Typer reads options from parameters
         from winnow.solve import start
 
         repository = find_repository(repo)
-        return start(load(_given(flags), repository=repository, config=config), repository, report)
+        return start(load(given(flags), repository=repository, config=config), repository, report)
 
     _run(work, as_json=as_json, quiet=quiet, verbose=verbose)
 
@@ -343,7 +285,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command()
-def settings(repo: Repo = Path(), config: Annotated[Path | None, typer.Option(help="A settings file.")] = None) -> None:
+def settings(repo: Repo = Path(), config: options.Config = None) -> None:
     """List every key with its variable and the value in force here."""
     from envs.errors import RepositoryUnusable
     from envs.repository import find_repository
@@ -379,16 +321,6 @@ def _run(work: Callable[[Callable[..., None]], Any], *, as_json: bool, quiet: bo
         else:
             show_result(Console(), result)
     raise typer.Exit(result.exit_code)
-
-
-def _given(flags: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Only what was said: a flag that was not given must not hide a file's value."""
-    return {section: {k: v for k, v in values.items() if v is not None} for section, values in flags.items()}
-
-
-def _listed(given: str | None) -> tuple[str, ...] | None:
-    """The parts of a list with commas."""
-    return None if given is None else tuple(part.strip() for part in given.split(",") if part.strip())
 
 
 def _state_dir(given: Path | None) -> Path:

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from winnow.cli_options import WHERE, given
+
 if TYPE_CHECKING:
     from envs.datasets.load import Dataset
 
 WHICH = "Which tasks"
-_WHERE = "Where they run"
 
 Source = Annotated[
     str,
@@ -32,22 +33,21 @@ Mirror = Annotated[
     typer.Option(
         "--mirror",
         help="Folder of repositories, OWNER__NAME.git or OWNER/NAME.git. Repeatable.",
-        rich_help_panel=_WHERE,
+        rich_help_panel=WHERE,
     ),
 ]
 RepositoryUrl = Annotated[
     str | None,
-    typer.Option(help="Address of a repository, with {repository} in it; empty: none.", rich_help_panel=_WHERE),
+    typer.Option(help="Address of a repository, with {repository} in it; empty: none.", rich_help_panel=WHERE),
 ]
 BaseImage = Annotated[
-    str | None, typer.Option(help="Images to build on: NAME, or 3.9=NAME,3.11=NAME.", rich_help_panel=_WHERE)
+    str | None, typer.Option(help="Images to build on: NAME, or 3.9=NAME,3.11=NAME.", rich_help_panel=WHERE)
 ]
 Pull = Annotated[
-    bool | None, typer.Option("--pull/--no-pull", help="Ask registries for images.", rich_help_panel=_WHERE)
+    bool | None, typer.Option("--pull/--no-pull", help="Ask registries for images.", rich_help_panel=WHERE)
 ]
-ImageGb = Annotated[float | None, typer.Option(help="Disk for images that are built, GiB.", rich_help_panel=_WHERE)]
+ImageGb = Annotated[float | None, typer.Option(help="Disk for images that are built, GiB.", rich_help_panel=WHERE)]
 Workers = Annotated[int | None, typer.Option("-j", "--workers", help="At once. [default: one per core]")]
-Config = Annotated[Path | None, typer.Option(help="A settings file.")]
 
 
 def dataset(
@@ -78,4 +78,4 @@ def flags(
         "image": {"base": base_image},
         "sandbox": {"kind": "docker"},
     }
-    return {section: {k: v for k, v in values.items() if v is not None} for section, values in said.items()}
+    return given(said)

@@ -5,9 +5,10 @@ As in `winnow.cli`, commands import what they need when they run.
 
 import typer
 
-from winnow.cli_eval_run import RunByDefault, register
+from winnow.cli_eval_run import register
 from winnow.cli_grade import grade
 from winnow.cli_images import app as images_app
+from winnow.cli_options import RunByDefault
 
 app = typer.Typer(
     cls=RunByDefault,

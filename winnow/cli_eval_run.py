@@ -10,28 +10,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
 from winnow import cli_dataset as options
+from winnow import cli_options as shared
+from winnow.cli_options import Json, Quiet, given, listed
 from winnow.output import errors, print_json
-
-_HOW = "How much is tried"
-_WHO = "Who tries"
-_WHERE = "Where they run"
-_RESULT = "What happens with the result"
-_NAMED = ("-h", "--help")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
-
-
-class RunByDefault(TyperGroup):
-    """A group whose first word may be a dataset: `winnow eval DATASET` is `winnow eval run DATASET`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the command's name in where it was left out."""
-        if args and args[0] not in self.commands and args[0] not in _NAMED:
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
 
 
 def register(app: typer.Typer) -> None:
@@ -55,70 +38,56 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
     filter: options.Filter = "",  # noqa: A002
     slice: options.Slice = "",  # noqa: A002
     shuffle: options.Shuffle = None,
-    trajectories: Annotated[
-        int | None, typer.Option("-n", "--trajectories", help="Independent tries per task.", rich_help_panel=_HOW)
-    ] = None,
-    rounds: Annotated[int | None, typer.Option(help="Rounds per task at most.", rich_help_panel=_HOW)] = None,
-    iterations: Annotated[
-        int | None, typer.Option(help="Checks by execution in a trajectory.", rich_help_panel=_HOW)
-    ] = None,
-    turns: Annotated[int | None, typer.Option(help="Model calls in a trajectory.", rich_help_panel=_HOW)] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same plan.", rich_help_panel=_HOW)] = None,
-    max_usd: Annotated[float | None, typer.Option(help="USD that one task may cost.", rich_help_panel=_HOW)] = None,
+    trajectories: shared.Trajectories = None,
+    rounds: shared.Rounds = None,
+    iterations: shared.Iterations = None,
+    turns: shared.Turns = None,
+    seed: shared.Seed = None,
+    max_usd: shared.MaxUsd = None,
     batch_usd: Annotated[
-        float | None, typer.Option(help="USD that all tasks may cost; needs --max-usd.", rich_help_panel=_HOW)
+        float | None,
+        typer.Option(help="USD that all tasks may cost; needs --max-usd.", rich_help_panel=shared.MODELS),
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Tokens that one task may use.", rich_help_panel=_HOW)] = None,
-    max_calls: Annotated[int | None, typer.Option(help="Model calls of one task.", rich_help_panel=_HOW)] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", "-m", help="Model behind the endpoint. Repeatable.", rich_help_panel=_WHO),
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="OpenAI-compatible endpoint. [default: OPENAI_BASE_URL]", rich_help_panel=_WHO)
-    ] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=IN/CACHED/OUT, USD per million tokens. Repeatable.", rich_help_panel=_WHO),
-    ] = None,
-    proposers: Annotated[str | None, typer.Option(help="agent, repair or agent,repair.", rich_help_panel=_WHO)] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="react, iterate, single; several take turns.", rich_help_panel=_WHO)
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="Of sampling. [default: 0 first, then 0.8]", rich_help_panel=_WHO)
-    ] = None,
-    policy: Annotated[
-        str | None, typer.Option(help="Who chooses; see `winnow select bench`.", rich_help_panel=_WHO)
-    ] = None,
+    max_tokens: shared.MaxTokens = None,
+    max_calls: shared.MaxCalls = None,
+    max_seconds: shared.MaxSeconds = None,
+    model: shared.Model = None,
+    base_url: shared.BaseUrl = None,
+    price: shared.Price = None,
+    proposers: shared.Proposers = None,
+    strategy: shared.Strategy = None,
+    temperature: shared.Temperature = None,
+    policy: shared.Policy = None,
     mirror: options.Mirror = None,
     repository_url: options.RepositoryUrl = None,
     base_image: options.BaseImage = None,
     pull: options.Pull = None,
     image_gb: options.ImageGb = None,
     workers: Annotated[
-        int | None, typer.Option("-w", "-j", "--workers", help="Tasks at once.", rich_help_panel=_WHERE)
+        int | None, typer.Option("-w", "-j", "--workers", help="Tasks at once.", rich_help_panel=shared.WHERE)
     ] = None,
     cluster: Annotated[
         str | None,
         typer.Option(
-            help="Address of a Ray cluster; auto: the one that this machine is part of.", rich_help_panel=_WHERE
+            help="Address of a Ray cluster; auto: the one that this machine is part of.", rich_help_panel=shared.WHERE
         ),
     ] = None,
     retries: Annotated[
-        int | None, typer.Option(help="Repetitions of a task whose machine failed.", rich_help_panel=_WHERE)
+        int | None, typer.Option(help="Repetitions of a task whose machine failed.", rich_help_panel=shared.WHERE)
     ] = None,
     grade: Annotated[
         str | None,
-        typer.Option(help="Patches to grade: none, chosen or all.", rich_help_panel=_RESULT),
+        typer.Option(help="Patches to grade: none, chosen or all.", rich_help_panel=shared.RESULT),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The batch's folder. [default: winnow-eval/DATASET]", rich_help_panel=_RESULT),
+        typer.Option(
+            "--out", "-o", help="The batch's folder. [default: winnow-eval/DATASET]", rich_help_panel=shared.RESULT
+        ),
     ] = None,
-    config: options.Config = None,
+    config: shared.Config = None,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Solve every task of a dataset, and grade what comes.
 
@@ -129,11 +98,11 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
         mirror=mirror, repository_url=repository_url, base_image=base_image, pull=pull, image_gb=image_gb, workers=None
     )
     flags |= {
-        "run": {"trajectories": trajectories, "rounds": rounds, "seed": seed, "proposers": _listed(proposers)},
+        "run": {"trajectories": trajectories, "rounds": rounds, "seed": seed, "proposers": listed(proposers)},
         "model": {"names": model, "base_url": base_url, "temperature": temperature, "prices": price},
         "selection": {"policy": policy},
-        "agent": {"strategies": _listed(strategy), "iterations": iterations, "turns": turns},
-        "budget": {"usd": max_usd, "tokens": max_tokens, "calls": max_calls},
+        "agent": {"strategies": listed(strategy), "iterations": iterations, "turns": turns},
+        "budget": {"usd": max_usd, "tokens": max_tokens, "calls": max_calls, "seconds": max_seconds},
         "eval": {
             "out": out,
             "grade": grade,
@@ -143,7 +112,6 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
             "retries": retries,
         },
     }
-    flags = {section: {k: v for k, v in values.items() if v is not None} for section, values in flags.items()}
 
     def work(console: Console) -> Any:
         from winnow.chooser import preferences_of
@@ -157,7 +125,7 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
         name = source or subset
         if name is None:
             raise SettingsError("No dataset is named.", hint="Give a file, or a name such as lite or verified.")
-        settings = load(flags, repository=None, config=config)
+        settings = load(given(flags), repository=None, config=config)
         preferences_of(settings)
         tasks = options.dataset(name, split=split, ids=ids, pattern=filter, part=slice, shuffle=shuffle)
         with BatchProgress(console, quiet=quiet or as_json) as progress:
@@ -222,7 +190,3 @@ def _going_on(work: Any) -> Any:
     except (Interrupted, SandboxError, ModelError) as error:
         error.hint = f"{error.hint} Go on with: {shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}".strip()
         raise
-
-
-def _listed(given: str | None) -> tuple[str, ...] | None:
-    return None if given is None else tuple(part.strip() for part in given.split(",") if part.strip())

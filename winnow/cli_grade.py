@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from winnow import cli_dataset as options
+from winnow.cli_options import Config, Json, Quiet
 from winnow.errors import Exit, SettingsError
 from winnow.output import errors, print_json
 
@@ -23,7 +24,6 @@ Predictions = Annotated[
         rich_help_panel=_WHAT,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
 
 
 def grade(  # noqa: PLR0917 - Typer reads options from parameters
@@ -49,9 +49,9 @@ def grade(  # noqa: PLR0917 - Typer reads options from parameters
     image_gb: options.ImageGb = None,
     network: Annotated[bool | None, typer.Option("--network", help="Let the tests use the network.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what was graded before.")] = False,
-    config: options.Config = None,
+    config: Config = None,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Run hidden tests on patches, and write reports as the official harness does.
 

@@ -6,11 +6,11 @@ import typer
 from rich.console import Console
 
 from winnow import cli_dataset as options
+from winnow.cli_options import Config, Json
 from winnow.errors import Exit
 from winnow.output import errors, print_json
 
 app = typer.Typer(no_args_is_help=True, help="The Docker images of tasks: make them ready, list and remove them.")
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
 
 
 @app.command()
@@ -27,7 +27,7 @@ def build(  # noqa: PLR0917 - Typer reads options from parameters
     pull: options.Pull = None,
     image_gb: options.ImageGb = None,
     workers: options.Workers = None,
-    config: options.Config = None,
+    config: Config = None,
     as_json: Json = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="What is built, step by step.")] = False,
 ) -> None:

@@ -3,45 +3,28 @@
 As in `winnow.cli`, commands import what they need when they run.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
+from winnow import cli_options as options
+from winnow.cli_options import Json, Quiet, RunByDefault, Verbose, given, listed
 from winnow.errors import SettingsError
 from winnow.output import errors, print_json
 
-_DEFAULT = "run"
-
-
-class _WithDefault(TyperGroup):
-    """A group whose name alone is a command: what names no other one belongs to it."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """See `click.Group.parse_args`."""
-        if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
-            args = [_DEFAULT, *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=_WithDefault,
+    cls=RunByDefault,
     no_args_is_help=True,
     help="Choose between patches that are there already: `winnow select --repo R --issue I CANDIDATES`, as `winnow select run --help` "
     "says; and see how well policies do.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
-
 _WHAT = "What to choose between"
-_WHERE = "Where it runs"
-_RESULT = "What happens with the result"
 
 
-@app.command(_DEFAULT)
+@app.command("run")
 def run(  # noqa: PLR0917 - Typer reads options from parameters
     candidates: Annotated[
         list[Path],
@@ -78,81 +61,48 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
     no_execution: Annotated[
         bool, typer.Option("--no-execution", help="Run nothing: compare texts alone.", rich_help_panel=_WHAT)
     ] = False,
-    policy: Annotated[
-        str | None, typer.Option(help="Rule that chooses. [default: default]", rich_help_panel=_WHAT)
-    ] = None,
-    price_of_wrong: Annotated[
-        float | None,
-        typer.Option(
-            help="What a wrong patch costs, in units of a right one's worth: below p = c/(1+c) nothing is delivered.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
+    policy: options.Policy = None,
+    price_of_wrong: options.PriceOfWrong = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="Model that judges and writes tests. [default: none]", rich_help_panel=_WHAT
+            "--model", "-m", help="Model that judges and writes tests. [default: none]", rich_help_panel=options.MODELS
         ),
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="Address of its OpenAI-compatible endpoint.", rich_help_panel=_WHAT)
-    ] = None,
-    max_usd: Annotated[float | None, typer.Option(help="What it may cost.", rich_help_panel=_WHAT)] = None,
+    base_url: options.BaseUrl = None,
+    max_usd: options.MaxUsd = None,
     suite_seconds: Annotated[
         float | None,
         typer.Option(
             help="CPU time on base of the tests that are run with every change; of a longer suite the nearest ones.",
-            rich_help_panel=_WHAT,
+            rich_help_panel=options.CHOICE,
         ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("-w", help="Sandboxes at once; 0: one per core.", rich_help_panel=_WHERE)
-    ] = None,
-    sandbox: Annotated[
-        str | None,
-        typer.Option(help="auto, docker, bubblewrap, unshare or host (no isolation).", rich_help_panel=_WHERE),
-    ] = None,
-    image: Annotated[
-        str | None, typer.Option(help="Docker image with the dependencies, used as it is.", rich_help_panel=_WHERE)
-    ] = None,
-    base_image: Annotated[
-        str | None, typer.Option(help="Docker image that environments are built on.", rich_help_panel=_WHERE)
-    ] = None,
-    setup: Annotated[
-        list[str] | None, typer.Option(help="Command that installs the project. Repeatable.", rich_help_panel=_WHERE)
-    ] = None,
-    python: Annotated[
-        str | None, typer.Option(help="Interpreter: a path, or a version such as 3.11.", rich_help_panel=_WHERE)
-    ] = None,
-    test_command: Annotated[
-        str | None,
-        typer.Option(
-            help="How the tests are run. {tests} stands for files or ids, {modules} for their dotted names.",
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    tests: Annotated[
-        list[str] | None,
-        typer.Option(help="File or folder that the suite is limited to. Repeatable.", rich_help_panel=_WHERE),
-    ] = None,
-    memory_mb: Annotated[int | None, typer.Option(help="Memory of one sandbox, MiB.", rich_help_panel=_WHERE)] = None,
-    disk_mb: Annotated[int | None, typer.Option(help="Disk of one sandbox, MiB.", rich_help_panel=_WHERE)] = None,
+    workers: options.Workers = None,
+    sandbox: options.Sandbox = None,
+    image: options.ImageName = None,
+    base_image: options.BaseImage = None,
+    setup: options.Setup = None,
+    python: options.Python = None,
+    test_command: options.TestCommand = None,
+    tests: options.Tests = None,
+    memory_mb: options.MemoryMb = None,
+    disk_mb: options.DiskMb = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the log, the page and the picture.", rich_help_panel=_RESULT)
+        Path | None, typer.Option(help="Folder for the log, the page and the picture.", rich_help_panel=options.RESULT)
     ] = None,
-    patch_out: Annotated[
-        Path | None, typer.Option("--patch-out", "-o", help="Write the patch to a file.", rich_help_panel=_RESULT)
-    ] = None,
+    patch_out: options.PatchOut = None,
     evidence_out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the pool with all evidence to a file, for `winnow select bench`.", rich_help_panel=_RESULT
+            help="Write the pool with all evidence to a file, for `winnow select bench`.",
+            rich_help_panel=options.RESULT,
         ),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="A settings file.")] = None,
+    config: options.Config = None,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More progress.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Choose one of several patches, or none: tests and probes run on every distinct change, then a policy decides.
 
@@ -187,7 +137,7 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
             evidence_out=evidence_out,
         )
         repository = find_repository(repo)
-        settings = load(_given(flags), repository=repository, config=config)
+        settings = load(given(flags), repository=repository, config=config)
         with Progress(Console(stderr=True), quiet=quiet or (as_json and not verbose), verbose=verbose) as progress:
             result = choose_between(asked, settings, repository, progress)
         if as_json:
@@ -271,7 +221,7 @@ def convert(  # noqa: PLR0917 - Typer reads options from parameters
     from selection.stored import write_values
 
     with errors(as_json):
-        stored, claims = gather(candidates, tiers=_names(tier), issues=issues)
+        stored, claims = gather(candidates, tiers=listed(tier) or (), issues=issues)
         written = {"pools": write_values(pools, stored), "candidates": sum(len(pool.candidates) for pool in stored)}
         if labels is not None:
             written["labels"] = write_values(labels, claims)
@@ -302,23 +252,14 @@ def explain(
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _given(flags: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Only what was said: a flag that was not given must not hide a file's value."""
-    return {section: {k: v for k, v in values.items() if v is not None} for section, values in flags.items()}
-
-
-def _policies(given: str | None) -> tuple[str, ...]:
+def _policies(said: str | None) -> tuple[str, ...]:
     from selection.policies import POLICIES
 
-    names = _names(given) or tuple(POLICIES)
+    names = listed(said) or tuple(POLICIES)
     unknown = [name for name in names if name not in POLICIES]
     if unknown:
         raise SettingsError(f"There is no policy {unknown[0]!r}.", hint=f"One of: {', '.join(POLICIES)}.")
     return tuple(dict.fromkeys(names))
-
-
-def _names(given: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (given or "").split(",") if part.strip())
 
 
 def _write(path: Path, text: str) -> None:

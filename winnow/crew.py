@@ -9,16 +9,12 @@ from typing import Any
 from agent.context.reading import Reading, read_files
 from agent.context.values import Context
 from agent.models.journaled import SPENT, ReplayModel
-from agent.models.open import Endpoint, ModelSpec, open_model
+from agent.models.open import Endpoint, open_model
 from agent.models.prices import Price
-from agent.models.retrying import RetryPolicy
-from agent.models.values import Sampling
 from agent.proposer import Proposer
 from agent.repair.proposer import RepairProposer
-from agent.tools.values import ToolLimits
 from agent.trajectory.hypotheses import Hypothesis, find_hypotheses
 from agent.trajectory.proposer import AgentProposer
-from agent.trajectory.values import LoopLimits
 from agent.values import Brief, Candidate
 from envs.patches import BaseTree
 from envs.workspace import Workspace
@@ -30,6 +26,7 @@ from selection.judge.judge import SIZE, ModelJudge, NoJudge
 from selection.policies import NoSeparator, Separator
 from selection.port import Comparer, Judge, ProbeWriter
 from winnow.errors import SettingsError
+from winnow.models import judging, loop_limits, sampling, selecting_model, spec
 from winnow.plan import plan_writers, who_proposes
 from winnow.purse import OWN, SELECTION, Purse
 from winnow.settings import Settings
@@ -37,8 +34,6 @@ from winnow.store import RunDir, read_lines
 from winnow.writers import AgentWriters, NoWriter
 
 _PLAIN_NAME = re.compile(r"\w[\w.-]*")
-_SHORT = 8_192
-"""Output tokens of one opinion, reasoning included."""
 _WRITERS_TURNS = 30
 """Turns of one writer of tests, at most."""
 _BYTES_PER_TOKEN = 2
@@ -63,7 +58,7 @@ class Crew:
         }
         if endpoints:
             self._proposers["agent"] = AgentProposer(
-                self._purse.model, limits=_loop_limits(settings), sampling=_sampling(settings)
+                self._purse.model, limits=loop_limits(settings), sampling=sampling(settings)
             )
 
     def proposer(self, name: str) -> Proposer:
@@ -79,8 +74,8 @@ class Crew:
                 brief,
                 context,
                 count=max(1, count),
-                sampling=_sampling(self._settings),
-                limits=_loop_limits(self._settings),
+                sampling=sampling(self._settings),
+                limits=loop_limits(self._settings),
             )
 
     def read_files(self, brief: Brief, context: Context, base: BaseTree, count: int) -> Reading:
@@ -106,7 +101,7 @@ class Crew:
         if not self._endpoints or not chosen.judge:
             yield NoJudge()
             return
-        with self._purse.calls(selector(self._settings), f"{SELECTION}/judge") as model:
+        with self._purse.calls(selecting_model(self._settings), f"{SELECTION}/judge") as model:
             yield ModelJudge(
                 model,
                 _issue(brief),
@@ -114,7 +109,7 @@ class Crew:
                 deeds_of=self._deeds,
                 samples=chosen.judge,
                 views=chosen.judge_views,
-                sampling=_judging(self._settings),
+                sampling=judging(self._settings),
                 size=self._prompt_size,
             )
 
@@ -127,8 +122,8 @@ class Crew:
         if not self._endpoints or self._settings.selection.compare < 2:
             yield NoComparer()
             return
-        with self._purse.calls(selector(self._settings), f"{SELECTION}/compare") as model:
-            yield ModelComparer(model, _issue(brief), base, sampling=_judging(self._settings), size=self._prompt_size)
+        with self._purse.calls(selecting_model(self._settings), f"{SELECTION}/compare") as model:
+            yield ModelComparer(model, _issue(brief), base, sampling=judging(self._settings), size=self._prompt_size)
 
     @property
     def _prompt_size(self) -> int:
@@ -147,7 +142,7 @@ class Crew:
             candidates: finalists are among them.
             run_probe: runs the tests that it writes.
         """
-        chosen, name = self._settings.selection, selector(self._settings)
+        chosen, name = self._settings.selection, selecting_model(self._settings)
         if not self._endpoints or not chosen.distinguish:
             yield NoSeparator()
             return
@@ -158,7 +153,7 @@ class Crew:
                 _issue(brief),
                 base,
                 {candidate.id: candidate for candidate in candidates},
-                sampling=_judging(self._settings),
+                sampling=judging(self._settings),
                 python=brief.image.python,
                 seconds=self._settings.agent.command_timeout_s,
                 tests=chosen.distinguish,
@@ -180,13 +175,13 @@ class Crew:
             open_workspace: opens a fresh sandbox with the base commit in it.
             report: told what is going on.
         """
-        settings, name = self._settings, selector(self._settings)
+        settings, name = self._settings, selecting_model(self._settings)
         if not self._endpoints or not settings.selection.writers:
             return NoWriter()
-        limits = _loop_limits(settings)
+        limits = loop_limits(settings)
         limits = limits.model_copy(update={"turns": min(limits.turns, _WRITERS_TURNS)})
         return AgentWriters(
-            AgentProposer(self._purse.model, limits=limits, sampling=_sampling(settings)),
+            AgentProposer(self._purse.model, limits=limits, sampling=sampling(settings)),
             self._purse,
             self._run,
             brief,
@@ -222,37 +217,16 @@ def open_crew(
     """
     if "agent" in who_proposes(settings) and not settings.model.names:
         raise SettingsError("agents need a model", hint="Name one with --model, or use --proposers repair.")
-    chooser = selector(settings)
+    chooser = selecting_model(settings)
     names = (*settings.model.names, *([chooser] if chooser else []))
     with ExitStack() as stack:
         endpoints = {
             name: Endpoint(ReplayModel([], name=name), Price(input=0, output=0))
             if replay
-            else stack.enter_context(open_model(_spec(settings, name), stop=stop))
+            else stack.enter_context(open_model(spec(settings, name), stop=stop))
             for name in dict.fromkeys(names)
         }
         yield Crew(settings, run, endpoints, elapsed_s=elapsed_s)
-
-
-def _spec(settings: Settings, name: str) -> ModelSpec:
-    model = settings.model
-    return ModelSpec(
-        name=name,
-        base_url=model.base_url,
-        api_key=model.api_key,
-        timeout_s=model.timeout_s,
-        retry=RetryPolicy(retries=model.retries),
-        tool_protocol=model.tools,
-        prices={
-            known: Price(input=fresh, cached_input=cached, output=output)
-            for known, (fresh, cached, output) in model.prices.items()
-        },
-    )
-
-
-def selector(settings: Settings) -> str:
-    """Name of the model that judges and writes tests for the selection; empty where no model is named."""
-    return settings.selection.judge_model or (settings.model.names[0] if settings.model.names else "")
 
 
 def _issue(brief: Brief) -> str:
@@ -261,42 +235,3 @@ def _issue(brief: Brief) -> str:
         return brief.task.issue.text
     said = [f"{test}\n{brief.base_report.messages.get(test, '')}".strip() for test in brief.targets]
     return "These tests fail and have to pass:\n\n" + "\n\n".join(said)
-
-
-def _judging(settings: Settings) -> Sampling:
-    """How opinions are drawn: greedily where the user says nothing else."""
-    model = settings.model
-    return Sampling(
-        temperature=0.0 if model.temperature is None else model.temperature,
-        max_output_tokens=min(_SHORT, model.max_output_tokens),
-        reasoning_effort=model.reasoning_effort,
-    )
-
-
-def _sampling(settings: Settings) -> Sampling:
-    """What all calls share; temperature and seed are the assignment's."""
-    model = settings.model
-    return Sampling(
-        temperature=model.temperature,
-        max_output_tokens=model.max_output_tokens,
-        reasoning_effort=model.reasoning_effort,
-    )
-
-
-def _tool_limits(settings: Settings) -> ToolLimits:
-    agent = settings.agent
-    return ToolLimits(
-        command_s=agent.command_timeout_s, tests_s=agent.test_timeout_s, observation_bytes=agent.observation_bytes
-    )
-
-
-def _loop_limits(settings: Settings) -> LoopLimits:
-    agent = settings.agent
-    return LoopLimits(
-        turns=agent.turns,
-        iterations=agent.iterations,
-        context_tokens=settings.model.context_tokens,
-        refusals=agent.refusals,
-        check_s=agent.check_timeout_s,
-        tools=_tool_limits(settings),
-    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from envs.datasets.load import Dataset
 from envs.datasets.values import Record
+from envs.errors import DatasetUnusable
 from envs.grading.grader import ContainerGrader, Graded
 from envs.grading.official import folder_of, summary, write_run, write_summary, write_task
 from envs.grading.predictions import EMPTY, GOLD, Prediction
@@ -92,9 +93,11 @@ class Campaign:
         Patches of one task are graded one after the other where they can be, so that its image is built once and is warm.
 
         Raises:
+            DatasetUnusable: there are two patches of one system for a task.
             DiskFull: there is no room for images, logs or the cache.
             KeyboardInterrupt: the user asked to stop; what was graded is kept.
         """
+        predictions = _once(predictions)
         write_run(self._out, self._run_id, source, split)
         order = {name: index for index, name in enumerate(self._records)}
         wanted = sorted((p for p in predictions if p.task_id in order), key=lambda p: (order[p.task_id], p.system))
@@ -151,6 +154,18 @@ class Campaign:
             summary=str(path),
             **counts,
         )
+
+
+def _once(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """Each prediction once, whichever files it stands in: two would be graded under one name."""
+    found: dict[tuple[str, str], Prediction] = {}
+    for one in predictions:
+        if found.setdefault((one.system, one.task_id), one).patch != one.patch:
+            raise DatasetUnusable(
+                f"There are two patches of {one.system} for {one.task_id}.",
+                hint="Leave one of them out, or give them names in model_name_or_path.",
+            )
+    return list(found.values())
 
 
 def _script(record: Record, gold: Gold) -> str:

@@ -1,16 +1,15 @@
 """What a person sees while a run goes on: a live line per trajectory on a terminal, plain lines elsewhere."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
-from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
+
+from winnow.display import Display
 
 _PLAIN_EVERY_S = 15.0
 """Seconds between two lines of the same trajectory where output is not a terminal."""
@@ -40,35 +39,16 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-class Progress:
+class Progress(Display):
     """Turns events into lines. Callable from any thread; the lock guards everything below it."""
 
     def __init__(self, console: Console, *, quiet: bool = False, verbose: bool = False) -> None:
         """Show on a console (standard error, so that standard output stays for the result)."""
-        self._console = console
-        self._quiet = quiet
+        super().__init__(console, quiet=quiet)
         self._verbose = verbose
-        self._lock = threading.Lock()
         self._seats: dict[str, dict[str, Any]] = {}
         self._spoke: dict[str, float] = {}
         self._phase = "starting"
-        live = console.is_terminal and not quiet
-        self._live = (
-            Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._table) if live else None
-        )
-
-    def __enter__(self) -> Self:
-        """Start the live display."""
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the live display away."""
-        if self._live:
-            self._live.stop()
 
     def __call__(self, kind: str, data: Mapping[str, Any]) -> None:
         """Show one event; unknown kinds are shown to nobody."""
@@ -77,7 +57,7 @@ class Progress:
         with self._lock:
             line = self._line(kind, data)
         if line:
-            self._console.print(Text(line), highlight=False)
+            self._say(line)
 
     def _line(self, kind: str, data: Mapping[str, Any]) -> str:
         """The permanent line for an event, if it deserves one; updates the live part."""

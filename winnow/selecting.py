@@ -1,30 +1,22 @@
 """Choosing between patches that are there already: what `winnow select` and `winnow.select` share."""
 
-import shutil
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from agent.context.find import find_context_of
 from agent.probe import SCRIPT, Probe
-from agent.values import Brief, Candidate
+from agent.values import Candidate
 from envs.delivery import write_patch
 from envs.errors import PatchRejected
 from envs.issues import GitHub, read_issue
 from envs.patches import BaseTree, clean, paths
 from envs.repository import find_repository
-from envs.snapshot import take_snapshot
-from envs.values import Image, Issue, Patch, Snapshot, Suite, SuiteReport, Task
+from envs.values import Issue, Patch, Task
 from envs.workspace import Workspace, open_workspace
-from sandbox.errors import DiskFull, WinnowError
-from sandbox.reaper import sweep
 from selection.choose import SelectionLog
 from selection.errors import PoolUnusable
 from selection.execution.ledger import key_of
@@ -32,29 +24,24 @@ from selection.explain import explain
 from selection.files import LOG, write_explanation, write_log
 from selection.intake import Intake, read_candidates
 from selection.port import WrittenProbe
-from selection.selector import Choice, Execution
+from selection.selector import Choice
 from selection.stored import StoredCandidate, StoredPool, write_values
 from selection.values import Origin, Verdict
 from winnow.advice import NOBODY, Advice, open_advice
-from winnow.chooser import make_execution, make_selector, preferences_of
+from winnow.chooser import make_selector, preferences_of
 from winnow.crew import open_crew
-from winnow.crew import selector as selector_of
 from winnow.errors import Exit, Interrupted
-from winnow.machines import Machines
-from winnow.prepare import lay_ground, limits
-from winnow.request import Request, without_secrets
+from winnow.ground import Ground, open_ground, scratch_folder
+from winnow.models import selecting_model
+from winnow.prepare import limits
 from winnow.select_values import Asked, SelectResult
 from winnow.settings import Settings, load
-from winnow.solve import instead, provider_of, silent, stoppable
-from winnow.state import Site
+from winnow.solve import silent
 from winnow.store import RunDir
 from winnow.timeline import Report
 
-_LEDGERS, _SCRATCH = "evidence", "scratch"
 _ASKED = "selections"
-"""Folder of the cache with what models were asked, by selection."""
-_FRESH_S = 60.0
-"""A folder that is younger may be one that another process is just making."""
+"""Folder of the cache with what models were asked, by selection and model."""
 
 
 def select(
@@ -120,8 +107,8 @@ def choose_between(asked: Asked, settings: Settings, repository: Path, report: R
     candidates = [_candidate(stored) for stored in intake.candidates]
     families = {stored.id: stored.family for stored in intake.candidates if stored.family}
     with (
-        _scratch(cache) as folder,
-        _opened(asked, settings, repository, task, folder, report=report) as ground,
+        scratch_folder(cache) as folder,
+        open_ground(asked, settings, repository, task, folder, report=report) as ground,
         BaseTree(ground.brief.snapshot, folder=folder) as base,
         _asking(settings, ground, base, candidates, report) as advice,
     ):
@@ -142,28 +129,19 @@ def choose_between(asked: Asked, settings: Settings, repository: Path, report: R
     )
 
 
-class _Ground(NamedTuple):
-    """What a choice stands on."""
-
-    brief: Brief
-    stop: threading.Event
-    """Set when the user wants to stop."""
-    execution: Execution | None = None
-    """None: nothing is to be run."""
-    machines: Machines | None = None
-
-
 @contextmanager
 def _asking(
-    settings: Settings, ground: _Ground, base: BaseTree, candidates: Sequence[Candidate], report: Report
+    settings: Settings, ground: Ground, base: BaseTree, candidates: Sequence[Candidate], report: Report
 ) -> Iterator[Advice]:
     """Open the models that are to be asked, which are none where none is named. What they say is kept, and is not paid for again."""
-    if not selector_of(settings):
+    if not selecting_model(settings):
         yield NOBODY
         return
     brief, machines = ground.brief, ground.machines
     issue = brief.task.issue.text if brief.task.issue else ""
-    digest = key_of(brief.snapshot.base_commit, issue, sorted(candidate.patch.diff for candidate in candidates))
+    # What was said is kept by what was asked, so that another model's answers must lie elsewhere.
+    diffs = sorted(candidate.patch.diff for candidate in candidates)
+    digest = key_of(brief.snapshot.base_commit, issue, selecting_model(settings), diffs)
     run = RunDir(settings.run.cache_dir.expanduser() / _ASKED / digest[:32])
     run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -185,82 +163,6 @@ def _asking(
             report=report,
         ) as advice:
             yield advice
-
-
-@contextmanager
-def _opened(
-    asked: Asked, settings: Settings, repository: Path, task: Task, folder: Path, *, report: Report
-) -> Iterator[_Ground]:
-    """Prepare the base and what it takes to run tests."""
-    stop = threading.Event()
-    if not asked.execution:
-        report("phase", {"name": "snapshot"})
-        yield _Ground(_unprepared(task, take_snapshot(repository, folder, commit=asked.commit)), stop)
-        return
-    sweep(url=settings.sandbox.docker_host)
-    machines = Machines(provider_of(settings, settings.sandbox.kind), report)
-    with _stopped(machines), stoppable(machines, stop):
-        request = Request(
-            repository=str(repository),
-            task=task,
-            settings=without_secrets(settings),
-            version=version("winnow"),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        run = RunDir(folder)
-        site = Site(
-            run=run,
-            request=request,
-            settings=settings,
-            machines=machines,
-            report=report,
-            instead=instead(settings, machines),
-        )
-        brief, why_not = lay_ground(site, commit=asked.commit)
-        ledgers = settings.run.cache_dir.expanduser() / _LEDGERS
-        ledgers.mkdir(parents=True, exist_ok=True)
-        execution = make_execution(settings, machines, brief, run_id=run.id, ledger=ledgers, why_no_suite=why_not)
-        yield _Ground(brief, stop, execution, machines)
-
-
-@contextmanager
-def _stopped(machines: Machines) -> Iterator[None]:
-    """What breaks because the user said stop is no fault of a machine."""
-    try:
-        yield
-    except WinnowError as error:
-        if not machines.stopped:
-            raise
-        raise Interrupted("the choice was interrupted", hint="The same command goes on where it was.") from error
-
-
-def _unprepared(task: Task, snapshot: Snapshot) -> Brief:
-    """A brief for a choice that runs nothing."""
-    return Brief(
-        task=task,
-        snapshot=snapshot,
-        sandbox="",
-        image=Image(reference=None, python="", workdir="", digest=""),
-        suite=Suite(kind="command", argv=("true",)),
-        base_report=SuiteReport(status="nothing_collected"),
-        targets=(),
-    )
-
-
-@contextmanager
-def _scratch(cache: Path) -> Iterator[Path]:
-    """A folder for the base and what is tried on it; what killed processes left goes."""
-    place = cache / _SCRATCH
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        for left in place.iterdir():
-            if time.time() - left.stat().st_mtime > _FRESH_S and not RunDir(left).is_live():
-                shutil.rmtree(left, ignore_errors=True)
-        made = tempfile.TemporaryDirectory(dir=place, prefix="select-", ignore_cleanup_errors=True)
-        with made as name, RunDir(Path(name)).lock():
-            yield Path(name)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise DiskFull(f"{cache} is no folder.", hint="Set WINNOW_RUN_CACHE_DIR to a folder with room.") from error
 
 
 def _issue(asked: Asked, intake: Intake, settings: Settings, repository: Path) -> Issue | None:

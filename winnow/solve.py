@@ -1,7 +1,6 @@
 """One run from asking to delivery: what the command line and `winnow.fix` share."""
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -10,7 +9,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any, cast
 
 from agent.values import Brief
@@ -33,6 +31,7 @@ from winnow.prepare import BRIEF
 from winnow.request import Request, without_secrets
 from winnow.result import FixResult
 from winnow.settings import Settings, caller, load, with_secrets
+from winnow.signals import on_stop
 from winnow.state import RunContext
 from winnow.store import RunDir, Status, Store
 from winnow.timeline import Report, Timeline
@@ -220,18 +219,10 @@ def stoppable(machines: Machines, asked: threading.Event) -> Iterator[None]:
 
     Machines are stopped in a thread: the handler may interrupt the very code that holds their lock.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, before[signal.Signals(number)])
+    def stop() -> None:
         asked.set()
         threading.Thread(target=machines.stop, name="winnow-stop").start()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with on_stop(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,8 +3,12 @@
 runs/ID/
   request.json      what was asked, settings included (never a secret); written once
   status.json       where it stands: running, finished, failed, interrupted
-  base.tar          the repository at its base
+  base.tar, snapshot.json
+                    the repository at its base
   brief.json        image, suite, base report and targets, once prepared
+  context.json      what agents are shown of the repository
+  events.jsonl      the journal of calls that belong to no trajectory
+  round-N.json      who tries what in a round
   checkpoint.sqlite LangGraph's checkpoints of the run graph
   trajectories/ID/  events.jsonl (the journal), trajectory.json when ended
   selection/        journals of what models were asked to choose
@@ -16,6 +20,7 @@ runs/ID/
   apply.json        what is being done to the user's work tree; there only meanwhile, or after a kill
   timeline.jsonl    what happened when, for people and measurements
   scratch/          temporary files
+  lock              held by the one process that works on it
 
 Every file but the journals is replaced atomically, so a kill leaves the old one or the new one.
 """

@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Sequence
 
 from envs.datasets.values import Installation, Record
+from envs.diff_names import is_unicode, unquoted
+from envs.errors import PatchRejected
 from envs.grading.values import Gold
 from envs.values import Patch
 from sandbox.values import Value
@@ -62,12 +64,27 @@ def test_run(record: Record, gold: Gold, known: Installation | None) -> TestRun:
 def touched(patch: Patch) -> tuple[str, ...]:
     """Return every path that a patch touches, old names too, in its order. Reads what is malformed as far as it goes."""
     found: list[str] = []
-    for line in patch.diff.split("\n"):
+    for line in patch.diff.replace("\r\n", "\n").split("\n"):
         if match := re.match(r"diff --git a/(.*) b/(.*)$", line):
             found += match.groups()
-        elif match := re.match(r"(?:--- a/|\+\+\+ b/|rename from |rename to )([^\t]+)", line):
-            found.append(match[1])
-    return tuple(dict.fromkeys(path.rstrip("\r") for path in found))
+        elif match := re.match(r'(?:--- |\+\+\+ |rename from |rename to )("(?:[^"\\]|\\.)*"|[^\t]+)', line):
+            found += _named(match[1], whole=line.startswith("rename"))
+        elif (
+            line.startswith("diff --git ") and '"' in line
+        ):  # git puts unusual names in quotes, and reads usual ones in them
+            found += [path for name in re.findall(r'"(?:[^"\\]|\\.)*"|\S+', line[11:]) for path in _named(name)]
+    return tuple(dict.fromkeys(found))
+
+
+def _named(name: str, *, whole: bool = False) -> list[str]:
+    """The path that a name in a diff stands for, without `a/` or `b/` but for a `whole` one; of what is no path nothing."""
+    try:
+        path = unquoted(name)
+    except PatchRejected:
+        return []
+    if not is_unicode(path):
+        return []
+    return [path] if whole else [path[2:]] if path.startswith(("a/", "b/")) else []
 
 
 def _published(script: str, parser: str) -> TestRun:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 import tempfile
 import threading
@@ -21,7 +22,15 @@ from envs.images.tree import read_tree
 from envs.images.variables import KEPT, build_network, build_variables
 from envs.taskimages.bases import Base, choose_bases
 from envs.taskimages.facts import installation
-from envs.taskimages.plan import FORMAT, PLAN, environment_digest, make_plan, of_recipe, requirement_text
+from envs.taskimages.plan import (
+    FORMAT,
+    PLAN,
+    environment_digest,
+    make_plan,
+    needs_isolation,
+    of_recipe,
+    requirement_text,
+)
 from envs.taskimages.sources import Checkout, Sources, checked_out
 from sandbox.engine.images import DockerImages
 from sandbox.engine.labels import IMAGE
@@ -87,7 +96,7 @@ class Builder:
             (self._locks / f"{name.rpartition(':')[2]}.lock").touch()
             return name
         name = self._built(record)
-        mark.write_text(name, "utf-8")
+        _note(mark, name)
         return name
 
     def _asked(self, record: Record) -> str:
@@ -122,6 +131,8 @@ class Builder:
 
     def _on(self, base: Base, record: Record, known: Installation, tree: Checkout, archive: Path) -> str:
         plan = make_plan(record, known, version=tree.version, python=base.version)
+        if needs_isolation(tree.folder):
+            plan["isolated"] = True
         environment = self._environment(self._base(base, plan), record, plan, tree)
         digest = hashed([FORMAT, environment, tree.commit, plan])
         name = f"{_TASKS}-{record.task.id.lower()}:{digest}"
@@ -150,7 +161,7 @@ class Builder:
     def _environment(self, base: str, record: Record, plan: dict[str, Any], tree: Checkout) -> str:
         """Return the image with the dependencies, made from the commit that speaks for the whole version."""
         commit = record.environment_commit
-        asked = hashed([FORMAT, base, record.repository, commit, {**plan, "env": {}}])
+        asked = hashed([FORMAT, base, record.repository, commit, {**plan, "env": {}, "isolated": None}])
         mark = self._locks / f"{asked}.name"
         if commit and mark.exists() and self._images.exists(name := mark.read_text("utf-8")):
             return name  # without a look at its tree
@@ -159,7 +170,7 @@ class Builder:
         try:
             with checked_out(record, self._sources, commit=commit) as other:
                 name = self._shared(base, plan, other)
-                mark.write_text(name, "utf-8")
+                _note(mark, name)
                 return name
         except RepositoryUnusable:
             self._log(f"{record.task.id}: {commit[:12]} cannot be had, so its base speaks for its version")
@@ -234,6 +245,13 @@ class Builder:
                     hint="Name base images for other versions of Python with --base-image VERSION=NAME,…",
                     log_tail=error.log[-LOG_TAIL_CHARACTERS:],
                 ) from error
+
+
+def _note(mark: Path, name: str) -> None:
+    """Write a name down in one step: others read it at any time."""
+    draft = mark.with_name(f".{mark.name}.{os.getpid()}-{threading.get_ident()}")
+    draft.write_text(name, "utf-8")
+    draft.replace(mark)
 
 
 def _cause(log: str) -> str:

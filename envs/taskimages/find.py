@@ -118,7 +118,10 @@ class TaskImages:
                 error.hint = f"{error.hint} No registry has it either: {reasons[0]}."
             raise
         built = self._images.find(name)
-        assert built is not None
+        if built is None:
+            raise ImageUnavailable(
+                f"The image {name} was removed when it was just built.", hint="Allow more disk with --image-gb."
+            )
         self._handed.add(name)
         if self._store is not None:
             for gone in self._store.trim(self._most_bytes, keep=self._handed):

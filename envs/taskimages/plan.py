@@ -1,5 +1,6 @@
 """What `inside/build.py` is told. Pure."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from envs.taskimages.bases import OFFICIAL
 
 FORMAT = 1
 """Raised when images that were built before must not be taken any more."""
-PLAN = 2
+PLAN = 3
 """Raised when `make_plan` makes other plans of what it is given: images are then looked up by their content again."""
 _RELEASED = {
     "3.6": 2016,
@@ -26,6 +27,11 @@ _RELEASED = {
     "3.14": 2025,
 }
 """Year of each Python's release, in its last quarter."""
+_BUILD_FILES = ("setup.py", "setup.cfg", "pyproject.toml")
+_BUILT_WITH_MORE = re.compile(
+    r"setup_requires|use_scm_version|setuptools[-_]scm|vcs|pbr\b|flit|poetry|hatch|versioningit|mesonpy|cython",
+    re.IGNORECASE,
+)
 SCM = "SETUPTOOLS_SCM_PRETEND_VERSION"
 RUNNER = "pytest"
 
@@ -48,9 +54,15 @@ def make_plan(record: Record, known: Installation, *, version: str | None, pytho
     return plan
 
 
+def needs_isolation(folder: Path) -> bool:
+    """Say whether a project is built with more than setuptools, so that what its environment has does not do."""
+    texts = [path.read_text("utf-8", "replace") for name in _BUILD_FILES if (path := folder / name).is_file()]
+    return any(_BUILT_WITH_MORE.search(text) for text in texts)
+
+
 def environment_digest(plan: dict[str, Any], base: str, requirements: bytes) -> str:
     """Return the content hash of what tasks of one version share."""
-    shared = {key: value for key, value in plan.items() if key != "env"}
+    shared = {key: value for key, value in plan.items() if key not in ("env", "isolated")}
     return hashed([FORMAT, shared, base, requirements.hex()])
 
 

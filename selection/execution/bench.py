@@ -15,7 +15,7 @@ from sandbox.port import SandboxProvider
 from sandbox.values import SandboxSpec
 from selection.execution.ledger import key_of
 
-_VERSION = 1
+_VERSION = 2
 """Of what a result means; a change makes kept results strangers."""
 
 

@@ -101,7 +101,8 @@ def read_base(check: Check, runs: Sequence[CheckRun], before: SuiteReport | None
     """
     shown: tuple[str, ...] = ()
     reports = [run.tests for run in runs if run.tests is not None]
-    if reports:
+    # Where its own tests did not come to their end, nobody knows which of them fail anyway.
+    if reports and (before is None or before.status in ("ran", "nothing_collected")):
         already = {test for test, outcome in before.outcomes.items() if outcome in BAD} if before else set()
         failing = [set(report.having(Outcome.FAILED)) - already for report in reports]
         shown = tuple(sorted(set.intersection(*failing))) if len(reports) == len(runs) else ()

@@ -116,12 +116,14 @@ def diff(shop: Path, old: str, new: str) -> str:
 def test_patches_from_elsewhere_are_judged_once(winnow: Winnow, shop: Path, tmp_path: Path) -> None:
     for name, edit in (("right", RIGHT), ("wrong", WRONG)):
         (tmp_path / f"{name}.diff").write_text(diff(shop, *edit))
-    asked = ("-C", shop, "-i", ISSUE, "-m", "robot", "--json", tmp_path / "right.diff", tmp_path / "wrong.diff")
+    asked = ("-C", shop, "-i", ISSUE, "--json", tmp_path / "right.diff", tmp_path / "wrong.diff", "-m", "robot")
     with ChatServer(robot) as server:
         env = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": server.url}
         first = json.loads(winnow("select", *asked, env=env).stdout)
         calls, kept = len(server.seen), kinds(server)
         again = json.loads(winnow("select", *asked, env=env).stdout)
         assert len(server.seen) == calls
+        winnow("select", *asked[:-1], "another", env={**env, "WINNOW_SELECTION_WRITERS": "0"})
+        assert len(server.seen) > calls, "what one model said is not another's word"
     assert (first["chosen"], kept["judge"], kept["writer"] > 0) == ("right", 8, True)
     assert (again["chosen"], again["ran"]) == ("right", 0)

@@ -170,6 +170,11 @@ def _line(value: Value | Mapping[str, Any]) -> str:
 
 def _cut_torn_line(path: Path) -> None:
     """Remove what a kill left behind the last line end, so that the next line starts on its own."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        if file.read(1) in (b"", b"\n"):  # as ever: the file is not read for each line
+            return
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
     if whole != len(content):
@@ -178,7 +183,7 @@ def _cut_torn_line(path: Path) -> None:
 
 def _identity(batch: Batch) -> dict[str, Any]:
     """All that must not change between two processes of one batch, flat."""
-    flat: dict[str, Any] = {f"dataset.{key}": value for key, value in batch.dataset.model_dump().items()}
+    flat: dict[str, Any] = {"dataset.digest": batch.dataset.digest}
     for section, values in batch.settings.items():
         flat |= {f"{section}.{key}": value for key, value in values.items()}
     flat["tasks"] = list(batch.tasks)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from envs.datasets.values import Record
@@ -13,8 +14,8 @@ from sandbox.values import Value
 class Graders(Protocol):
     """Opens a grader where the work is done. A value: it is sent to the processes that do the work."""
 
-    def grader(self) -> Grader:
-        """Return what runs hidden tests."""
+    def grader(self) -> AbstractContextManager[Grader]:
+        """Open what runs hidden tests; leaving the context ends its machines."""
 
 
 class GradeJob(Value):
@@ -47,15 +48,15 @@ def grade(job: GradeJob) -> Graded:
 
     Raises:
         DiskFull: there is no room for images, logs or the cache.
+        Interrupted: the worker was asked to stop.
     """
-    grader: Grader = job.graders.grader()
     task = job.record.task.id
-    return Graded(
-        grades=tuple(
+    with job.graders.grader() as grader:
+        grades = [
             PatchGrade(task_id=task, digest=digest, grade=grader.grade(job.record, job.gold, patch))
             for digest, patch in job.patches.items()
-        )
-    )
+        ]
+    return Graded(grades=tuple(grades))
 
 
 def digest_of(diff: str) -> str:

@@ -15,6 +15,8 @@ from winnow.eval.values import Batch, TaskEnd
 from winnow.settings import Settings
 from winnow.store import write_atomically
 
+_ROOMS = ("agent", "selection")
+"""Where models are talked to."""
 _LIBRARIES = ("langgraph", "openai", "docker", "pydantic", "tree-sitter", "swebench", "ray")
 
 
@@ -28,9 +30,9 @@ class Manifest(Value):
     seeds: tuple[int, ...]
     """Of the runs' first trajectories."""
     prompts: Mapping[str, str]
-    """SHA-256 of every prompt file, by name."""
+    """SHA-256 of every prompt file, by path."""
     images: Mapping[str, str]
-    """Digest of the environment that each task was solved in, by id."""
+    """Id of the image that each task was solved in, by id of the task; see `TaskEnd.image`."""
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
     """The one that drove the batch."""
@@ -46,15 +48,15 @@ def write_manifest(folder: BatchDir, batch: Batch, settings: Settings, ends: Map
         batch=batch,
         models=settings.model.names,
         seeds=(settings.run.seed,),
-        prompts=dict(sorted(_prompts(files("agent.trajectory.prompts")))),
-        images={task: end.image_digest for task, end in ends.items() if end.image_digest},
+        prompts=dict(sorted(prompt for room in _ROOMS for prompt in _prompts(files(room), f"{room}/"))),
+        images={task: end.image for task, end in ends.items() if end.image},
         versions={"winnow": batch.version, "python": platform.python_version()} | _versions(),
         machine={"system": platform.platform(), "architecture": platform.machine(), "cores": os.cpu_count()},
     )
     write_atomically(folder.path / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
 
 
-def _prompts(folder: Traversable, above: str = "") -> list[tuple[str, str]]:
+def _prompts(folder: Traversable, above: str) -> list[tuple[str, str]]:
     found = []
     for entry in folder.iterdir():
         if entry.is_dir():

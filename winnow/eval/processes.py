@@ -137,11 +137,12 @@ def _work(answer: Connection, log: str, function: Callable[[Any], Any], argument
 
 
 def _sendable(error: BaseException) -> BaseException:
-    """The error, or one that says the same where its kind cannot be sent."""
+    """The error, or one that says the same where its kind cannot be sent: a defect stays one, since it must not end the batch."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     except Exception:  # noqa: BLE001 - whatever a strange exception's own code raises
-        return WinnowError(f"{type(error).__name__}: {error}", hint=getattr(error, "hint", ""))
+        said = f"{type(error).__name__}: {error}"
+        return WinnowError(said, hint=error.hint) if isinstance(error, WinnowError) else RuntimeError(said)
     return error
 
 

@@ -1,18 +1,16 @@
 """What a person sees of a batch: a live table on a terminal, plain lines elsewhere, and a few lines at the end."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from agent.values import Usage
+from winnow.display import Display
 from winnow.eval.batch import Driver
 from winnow.eval.run import BatchResult
 from winnow.store import read_last
@@ -23,40 +21,23 @@ _SHOWN = 16
 """Tasks under way that the live table has lines for."""
 
 
-class BatchProgress:
+class BatchProgress(Display):
     """Turns a batch's events into lines and, on a terminal, a live table; a `winnow.timeline.Report`."""
+
+    _PER_SECOND = 2
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
         """Show on a console (standard error, so that standard output stays for the result)."""
-        self._console = console
-        self._quiet = quiet
+        super().__init__(console, quiet=quiet)
         self._driver: Driver | None = None
         self._began = time.monotonic()
         self._known_before = 0
         self._spoke = self._began
-        self._lock = threading.Lock()
-        live = console.is_terminal and not quiet
-        self._live = (
-            Live(console=console, refresh_per_second=2, transient=True, get_renderable=self._table) if live else None
-        )
 
     def watch(self, driver: Driver) -> None:
         """Show this driver from now on."""
         self._known_before = len(driver.ends)
         self._driver = driver
-
-    def __enter__(self) -> Self:
-        """Start the live display."""
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the live display away."""
-        if self._live:
-            self._live.stop()
 
     def __call__(self, kind: str, data: Mapping[str, Any]) -> None:
         """Show one event."""
@@ -65,14 +46,11 @@ class BatchProgress:
         with self._lock:
             line = _line(kind, data)
             if line:
-                self._print(line)
+                self._say(line)
             now = time.monotonic()
             if not self._live and kind in ("ended", "graded") and now - self._spoke > _PLAIN_EVERY_S:
                 self._spoke = now
-                self._print(self._summary())
-
-    def _print(self, line: str) -> None:
-        self._console.print(Text(line), highlight=False, soft_wrap=True)
+                self._say(self._summary())
 
     def _summary(self) -> str:
         driver = self._driver

@@ -1,15 +1,11 @@
 """`winnow eval DATASET`: from settings and tasks to a finished batch."""
 
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 from agent.values import Usage
@@ -26,6 +22,7 @@ from winnow.eval.values import Batch, DatasetNote
 from winnow.plan import who_proposes
 from winnow.request import without_secrets
 from winnow.settings import Settings
+from winnow.signals import on_stop
 from winnow.timeline import Report
 
 _FREE: Mapping[str, tuple[str, ...] | None] = {
@@ -114,7 +111,7 @@ def evaluate(
         with _executor(settings, folder) as executor:
             driver = Driver(folder, plan, executor, report)
             watch(driver)
-            with _stoppable(driver.stop):
+            with on_stop(driver.stop):
                 try:
                     left = driver.run()
                 finally:
@@ -130,11 +127,16 @@ def ask(settings: Settings, records: Sequence[Record], dataset: DatasetName) -> 
         dataset=DatasetNote(
             source=dataset.source,
             split=dataset.split,
-            digest=sha256("\n".join(record.model_dump_json() for record in records).encode()).hexdigest(),
+            digest=sha256("\n".join(map(_shown, records)).encode()).hexdigest(),
         ),
         tasks=tuple(record.task.id for record in records),
         settings=_binding(settings),
     )
+
+
+def _shown(record: Record) -> str:
+    """A task as solvers see it, wherever the dataset lies."""
+    return record.model_dump_json(exclude={"task": {"issue": {"source"}}})
 
 
 def summarize(driver: Driver, left: str) -> BatchResult:
@@ -193,22 +195,3 @@ def _executor(settings: Settings, folder: BatchDir) -> Executor:
         return open_cluster(settings, folder.path)
     cores = os.cpu_count() or 1
     return LocalExecutor(wanted or (2 * cores if "agent" in who_proposes(settings) else cores), folder.path / "logs")
-
-
-@contextmanager
-def _stoppable(stop: Callable[[], None]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM stops the batch in good order; the second one is the system's own."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, before[signal.Signals(number)])
-        stop()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

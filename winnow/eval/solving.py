@@ -18,7 +18,7 @@ from envs.errors import TaskError
 from sandbox.errors import SandboxError, WinnowError
 from winnow.errors import Interrupted, RunUnusable, SettingsError
 from winnow.eval.runs import choice_of, spent, trajectories
-from winnow.eval.values import Ended, SolveJob, TaskEnd
+from winnow.eval.values import Ended, Site, SolveJob, TaskEnd
 from winnow.prepare import BRIEF
 from winnow.request import Request, without_secrets
 from winnow.result import FixResult
@@ -27,6 +27,7 @@ from winnow.solve import RESULT, provider_of, silent, work
 from winnow.store import RunDir, Status
 
 CHECKOUT = "checkout"
+_SITE = "site.json"
 FATAL = (SettingsError, AuthenticationFailed, PriceUnknown, Interrupted)
 """Errors that the other tasks would meet as well, or that are about none: they end the batch."""
 
@@ -54,6 +55,7 @@ def _work(job: SolveJob, run: RunDir) -> FixResult:
     if not (run.path / RESULT).exists():
         # Every time: another machine than last time may have to make the image.
         site = job.sites.site(job.record, run.path / CHECKOUT)
+        run.save(_SITE, site)
         tree = settings.model_dump(mode="json")
         for section, values in site.settings.items():
             tree[section] |= values
@@ -116,7 +118,7 @@ def _failed(job: SolveJob, run: RunDir, error: WinnowError) -> TaskEnd:
 
 def _end(job: SolveJob, run: RunDir, ended: Ended, reason: str) -> TaskEnd:
     tries: Sequence[Trajectory] = trajectories(run)
-    brief = run.load(BRIEF, Brief)
+    brief, site = run.load(BRIEF, Brief), run.load(_SITE, Site)
     status = run.load("status.json", Status)
     lost = (ExitReason.SANDBOX_LOST, ExitReason.MODEL_FAILED)
     cpu = status.cpu_seconds if status else 0.0
@@ -129,5 +131,5 @@ def _end(job: SolveJob, run: RunDir, ended: Ended, reason: str) -> TaskEnd:
         lost=sum(trajectory.exit in lost for trajectory in tries),
         usage=spent(run).model_copy(update={"cpu_seconds": cpu}),
         seconds=status.seconds if status else 0.0,
-        image_digest=brief.image.digest if brief else "",
+        image=(site.image if site else "") or (brief.image.digest if brief else ""),
     )

@@ -1,18 +1,20 @@
 """Where a dataset's tasks are solved and graded: images and repositories as the settings say."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from envs.datasets.values import Record
-from envs.grading.cache import GradeCache
-from envs.grading.grader import LIMITS, ContainerGrader
 from envs.grading.values import Grader
 from envs.taskimages.materialise import materialise
 from sandbox.values import Value
 from winnow.eval.values import Site
+from winnow.graders import grader_of
+from winnow.machines import Machines
 from winnow.settings import Settings
-from winnow.solve import provider_of
+from winnow.solve import provider_of, silent, stoppable
 from winnow.testbeds import sources_of, task_images
 
 
@@ -35,16 +37,12 @@ class Testbeds(Value):
         provider = provider_of(settings, settings.sandbox.kind)
         images = task_images(settings, provider, _say)
         place = materialise(record, images, sources_of(settings), provider, folder).place
-        return Site(settings={"image": {"name": place.image, "python": place.python}})
+        return Site(settings={"image": {"name": place.image, "python": place.python}}, image=place.digest)
 
-    def grader(self) -> Grader:
+    @contextmanager
+    def grader(self) -> Iterator[Grader]:
         """See `winnow.eval.grading.Graders.grader`."""
         settings = Settings.model_validate(self.settings)
-        provider = provider_of(settings, "docker")
-        return ContainerGrader(
-            task_images(settings, provider, _say),
-            provider,
-            cache=GradeCache(settings.run.cache_dir.expanduser() / "grades"),
-            limits=LIMITS.model_copy(update={"network": settings.tasks.network, "cpus": settings.sandbox.cpus}),
-            timeout_s=settings.tasks.timeout_s,
-        )
+        machines = Machines(provider_of(settings, "docker"), silent)
+        with stoppable(machines, threading.Event()):
+            yield grader_of(settings, machines, _say)

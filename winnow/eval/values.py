@@ -48,6 +48,8 @@ class Site(Value):
 
     settings: Mapping[str, Mapping[str, Any]] = {}
     """By section and key: its image, how its tests are run."""
+    image: str = ""
+    """Id of the Docker image that it is solved in; empty where the dataset prescribes none."""
 
 
 class SolveJob(Value):
@@ -86,8 +88,8 @@ class TaskEnd(Value):
     """All that was spent on it, what failed included."""
     seconds: float = 0.0
     """Wall time of its run over all resumes."""
-    image_digest: str = ""
-    """Of the environment that it was solved in."""
+    image: str = ""
+    """Id of the Docker image that it was solved in, or the digest of the environment that was made."""
 
     @property
     def is_final(self) -> bool:

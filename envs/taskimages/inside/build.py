@@ -259,7 +259,7 @@ def task(plan: Dict[str, Any]) -> None:
     """The tree of one task, installed, with bytecode, and clean for git."""
     packages = Packages(plan["as_of"])
     variables(plan)
-    must(project(plan, packages, quick=True), "the project cannot be installed")
+    must(project(plan, packages, quick=not plan.get("isolated")), "the project cannot be installed")
     os.chdir(TESTBED)
     if subprocess.run(["git", "diff", "--quiet"], check=False).returncode:
         must(run([*GIT, "commit", "-q", "-a", "-m", "Prepared for the tests"]), "the tree cannot be committed")

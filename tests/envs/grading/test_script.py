@@ -69,6 +69,17 @@ def test_what_a_patch_touches() -> None:
     assert touched(Patch(diff="")) == ()
 
 
+def test_names_in_quotes_are_names_too() -> None:
+    """As git spells what is no ASCII, and reads anything."""
+    quoted = (
+        'diff --git "a/conftest.py" "b/conftest.py"\n--- "a/conftest.py"\n+++ "b/conftest.py"\n@@ -1 +1 @@\n-a\n+b\n'
+    )
+    assert touched(Patch(diff=quoted)) == ("conftest.py",)
+    assert steering(Patch(diff=quoted), Patch(diff="")) == ("conftest.py",)
+    made = 'diff --git "a/tests/test_\\303\\244.py" "b/tests/test_\\303\\244.py"\n--- /dev/null\n+++ "b/tests/test_\\303\\244.py"\n'
+    assert touched(Patch(diff=made)) == ("tests/test_ä.py",)
+
+
 def test_what_steers_the_runner_is_known_by_name() -> None:
     candidate = diff(
         "src/a.py", "conftest.py", "tests/conftest.py", "setup.cfg", "sitecustomize.py", "x/y.pth", "my_conftest.py"

@@ -9,7 +9,7 @@ from envs.errors import ImageBuildFailed, RepositoryUnusable
 from envs.taskimages.bases import choose_bases, read_bases
 from envs.taskimages.facts import _table, installation, look_up
 from envs.taskimages.find import official_names
-from envs.taskimages.plan import SCM, environment_digest, make_plan
+from envs.taskimages.plan import SCM, environment_digest, make_plan, needs_isolation
 from envs.taskimages.sources import Sources, check_out
 from envs.values import Task
 from tests.envs.conftest import Repo
@@ -72,6 +72,13 @@ def test_plans() -> None:
         again, "base", b""
     )  # tasks of one version share it
     assert environment_digest(plan, "base", b"") != environment_digest(plan, "base", b"other requirements")
+
+
+def test_what_is_built_with_more_than_setuptools_is_built_apart(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text("from setuptools import setup\nsetup()\n")
+    assert not needs_isolation(tmp_path)
+    (tmp_path / "setup.py").write_text("from setuptools import setup\nsetup(use_scm_version=True)\n")
+    assert needs_isolation(tmp_path)
 
 
 def test_names_that_others_gave() -> None:

@@ -129,3 +129,23 @@ def test_checks_are_gathered_in_turns_and_each_once() -> None:
         for n in range(99)
     ]
     assert len(gather(issue="", packages=(), written=many, candidates=candidates, parts=carried)) == MOST
+
+
+TWO_TESTS = Probe(kind="test", path="test_a.py", content="def test_old(): ...\n\n\ndef test_new(): ...\n")
+CARRIED = Check(id="carried", origin=Origin.TRAJECTORY, body=TWO_TESTS)
+OLD, NEW = "test_a.py::test_old", "test_a.py::test_new"
+BOTH_FAIL = tuple(
+    CheckRun(tests=SuiteReport(status="ran", outcomes={OLD: Outcome.FAILED, NEW: Outcome.FAILED})) for _ in range(2)
+)
+
+
+def test_what_fails_without_it_too_says_nothing() -> None:
+    before = SuiteReport(status="ran", outcomes={OLD: Outcome.FAILED})
+    assert read_base(CARRIED, BOTH_FAIL, before).shown == (NEW,)
+
+
+@pytest.mark.parametrize("status", ["timed_out", "unusable"])
+def test_where_nobody_knows_what_fails_without_it_nothing_may_judge(status: str) -> None:
+    before = SuiteReport.model_validate({"status": status})
+    found = read_base(CARRIED, BOTH_FAIL, before)
+    assert (found.shown, found.votes) == ((), False)

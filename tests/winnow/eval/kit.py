@@ -6,6 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -178,8 +180,9 @@ class Toys(Value):
             },
         )
 
-    def grader(self) -> Grader:
-        return ToyGrader(self)
+    @contextmanager
+    def grader(self) -> Iterator[Grader]:
+        yield ToyGrader(self)
 
 
 def settings_for(folder: Path, cache: Path, kind: str, url: str, **sections: dict[str, Any]) -> Settings:

@@ -27,7 +27,11 @@ def test_a_batch_from_tasks_to_report(bench: Bench, endpoint: ChatServer) -> Non
     assert all(line["model_patch"].startswith("diff --git") and line["model_patch"].endswith("\n") for line in lines)
     assert json.loads((folder / "preds.json").read_text()) == {line["instance_id"]: line for line in lines}
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["models"] == ["robot"] and len(manifest["images"]) == 2 and "start_react.md" in manifest["prompts"]
+    assert (
+        manifest["models"] == ["robot"]
+        and len(manifest["images"]) == 2
+        and "agent/trajectory/prompts/start_react.md" in manifest["prompts"]
+    )
     assert "sk-robot" not in "".join(p.read_text(errors="replace") for p in folder.rglob("*") if p.is_file())
     assert len(Store(folder).all()) == 2 and Store(folder).open("ada__prices-total")
     assert not list(folder.rglob("base.tar")) and not list(folder.rglob("checkout"))
