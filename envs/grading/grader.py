@@ -22,7 +22,7 @@ from sandbox.errors import DiskFull, SandboxError
 from sandbox.port import Sandbox, SandboxProvider
 from sandbox.values import ExecResult, SandboxSpec, Value
 
-FORMAT = 3
+FORMAT = 4
 """Raised when grades from before must not be taken any more."""
 LOG_BYTES = 32 << 20
 LIMITS = SandboxSpec(memory_mb=4096, disk_mb=2048, pids=1024)
@@ -42,6 +42,8 @@ class Graded(Value):
     """Of the tests; None when they did not run or not end."""
     place: Place | None = None
     """Where they ran; None when there was no place."""
+    silent: bool = False
+    """The tests ended by themselves, with an error, and their log tells of none of them."""
 
 
 class ContainerGrader:
@@ -66,6 +68,7 @@ class ContainerGrader:
     ) -> None:
         self._images, self._provider, self._cache = images, provider, cache
         self._limits, self._timeout = limits, timeout_s
+        self._bases: dict[str, Graded] = {}
         self._kept: dict[str, bool] = {}  # by image id: whether its tree can be worked on where it is
 
     def grade(self, record: Record, gold: Gold, patch: Patch) -> Grade:
@@ -94,6 +97,11 @@ class ContainerGrader:
             if self._cache and (known := self._cache.load(key, Graded)):
                 return known.model_copy(update={"grade": known.grade.model_copy(update={"cached": True})})
             graded = self._in_container(record, gold, patch, place)
+            if graded.silent and not patch.is_empty and self._base_speaks(record, gold, place):
+                grade = graded.grade.model_copy(
+                    update={"status": "unresolved", "reason": "With the patch, the tests do not start."}
+                )
+                graded = graded.model_copy(update={"grade": grade})
         except DiskFull:
             raise
         except (SandboxError, TaskError) as error:
@@ -102,6 +110,16 @@ class ContainerGrader:
         if self._cache and graded.grade.status in KEPT:
             self._cache.store(key, graded)
         return graded
+
+    def _base_speaks(self, record: Record, gold: Gold, place: Place) -> bool:
+        """Say whether the tests start without any patch, so that it is a patch's doing when they do not. Asked once per task."""
+        key = self._key(record, gold, Patch(diff=""), place)
+        known = self._cache.load(key, Graded) if self._cache else None
+        graded = known or self._bases.get(key) or self._in_container(record, gold, Patch(diff=""), place)
+        self._bases[key] = graded
+        if self._cache and not known and graded.grade.status in KEPT:
+            self._cache.store(key, graded)
+        return not graded.silent and graded.exit_code is not None
 
     def _key(self, record: Record, gold: Gold, patch: Patch, place: Place) -> str:
         parts = {
@@ -181,7 +199,8 @@ class _Run(NamedTuple):
             seconds=ran.seconds,
             cpu_seconds=ran.cpu_seconds,
         )
-        return Graded(grade=grade, log=log, steps=steps, exit_code=ran.exit_code, place=self.place)
+        silent = verdict.status == "unknown" and not reading.statuses and (ran.exit_code or 0) > 0
+        return Graded(grade=grade, log=log, steps=steps, exit_code=ran.exit_code, place=self.place, silent=silent)
 
     def _compile(self) -> str:
         """Compile the patch's modules: an installation in place does not do that by itself."""

@@ -145,6 +145,8 @@ def test_patches_get_what_they_deserve(grade: Callable[..., Grade]) -> None:
     fuzzy = RIGHT.replace(" def half(n):", " def half(m):")  # the context is off; `patch` accepts it, as in the harness
     assert grade(fuzzy).status == "resolved"
     assert grade(RIGHT, image=FOR_ROOT).status == "resolved"  # a tree that only root may change
+    broken = grade(edited("import os", "os._exit(3)"))  # no test starts, which is the patch's doing: they do without it
+    assert (broken.status, broken.reason) == ("unresolved", "With the patch, the tests do not start.")
     slow = edited("import time", "time.sleep(60)", "def half(n):", "    return n // 2")
     assert grade(slow, timeout=2).status == "unknown"
 
