@@ -94,7 +94,9 @@ def _installation(fields: "_Fields") -> Installation | None:
 def _r2e(fields: "_Fields") -> tuple[Record, Gold]:
     """R2E-Gym: tasks are commits; the hidden tests lie in the image and in the record of their execution."""
     repository, commit = fields.text("repo_name"), fields.commit("commit_hash")
-    name = f"{repository}-{commit[:12]}"
+    name = f"{repository.replace('/', '__')}-{commit[:12]}"
+    if not _SAFE.fullmatch(name):
+        raise fields.bad("repo_name", f"{repository!r} is no name of a repository")
     parsed, ran = fields.json("parsed_commit_content"), fields.json("execution_result_content")
     expected = fields.json("expected_output_json")
     if not isinstance(expected, Mapping):
@@ -123,7 +125,7 @@ def _r2e(fields: "_Fields") -> tuple[Record, Gold]:
 
 
 def _new_file(path: str, text: str) -> str:
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n") if text else []  # no other sign ends a line of a diff
     body = "".join(f"+{line}\n" for line in lines)
     head = f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n"
     return f"{head}@@ -0,0 +1,{len(lines)} @@\n{body}" if lines else ""

@@ -151,3 +151,5 @@ def test_look_alikes(tmp_path: Path) -> None:
     assert (record.base_commit, record.task.issue.text if record.task.issue else "") == ("b" * 40, "Broken")
     assert read.gold[record.task.id].fail_to_pass == ("T.a",)
     assert "r2e_tests/test_1.py" in read.gold[record.task.id].test_patch.diff
+    with pytest.raises(DatasetUnusable, match="no name of a repository"):
+        load_dataset(write(tmp_path / "r2e.jsonl", json.dumps({**r2e, "repo_name": "../../thing"})))
