@@ -102,3 +102,10 @@ def test_without_its_log_a_failure_has_the_same_reason(log: str) -> None:
     )
     assert failure(thinned(graded)) == failure(graded)
     assert len(thinned(graded).log) < 40
+
+
+def test_names_of_systems_can_be_written_down(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text(
+        json.dumps({"instance_id": "a", "model_name_or_path": "x\ud800", "model_patch": "d"})
+    )
+    assert read_predictions(tmp_path / "p.jsonl")[0].system == "x\\ud800"
