@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,7 +129,9 @@ def _candidate(record: Record, number: int) -> StoredCandidate:
     trajectory = f"{record.system} #{record.sample}" if record.sample is not None else f"{record.system} {name}"
     return StoredCandidate(
         id=name,
-        patch=record.patch or "",
+        patch=(record.patch or "")
+        .encode("utf-8", "replace")
+        .decode(),  # JSON may spell half pairs, which no file holds
         trajectory_id=trajectory.strip(),
         proposer=record.system or name,
         family=record.family or record.system,
@@ -139,7 +142,7 @@ def _records(file: Path) -> Iterator[Record | StoredPool]:
     try:
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         text = data.decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise PoolUnusable(f"{file} cannot be read: {error}.", hint=_HINT) from error
     for where, value in _values(file, text):
         try:
@@ -157,7 +160,7 @@ def _values(file: Path, text: str) -> Iterable[tuple[str, Any]]:
     """The objects of a file with where they stand: one per line, a list, or by the task's name."""
     try:
         whole = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _lines(file, text)
     if isinstance(whole, list):
         return [(f"entry {at}", value) for at, value in enumerate(whole, 1)]
@@ -168,9 +171,9 @@ def _values(file: Path, text: str) -> Iterable[tuple[str, Any]]:
 
 
 def _lines(file: Path, text: str) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 yield f"line {number}", json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise PoolUnusable(f"{file}, line {number} is no JSON: {error}.", hint=_HINT) from error

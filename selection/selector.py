@@ -115,10 +115,10 @@ class Selector:
             evidence = _with_scores(evidence, behaviour(evidence, seen.behaviours))
         if self.judge is not None and pool.clusters:
             self.report("phase", {"name": "judge"})
-            survivors = [pool.candidates[leader] for leader in in_play(evidence, gates)]
+            survivors = [_delivered(pool, leader) for leader in in_play(evidence, gates)]
             evidence = _with_scores(evidence, self.judge.scores(survivors) if survivors else ())
         if self.comparer is not None and pool.clusters:
-            close = [pool.candidates[leader] for leader in close_call(assess(evidence), self.compared)]
+            close = [_delivered(pool, leader) for leader in close_call(assess(evidence), self.compared)]
             evidence = _with_scores(evidence, self.comparer.scores(close) if close else ())
         evidence = Evidence.model_validate(evidence.model_dump())
         selection, log = choose(evidence, self.preferences, self.separator)
@@ -224,6 +224,11 @@ def in_play(evidence: Evidence, gates: Mapping[str, GateResult]) -> tuple[str, .
     if not gates:
         return evidence.leaders
     return tuple(leader for leader in evidence.leaders if leader in gates and gates[leader].verdict is not Verdict.FAIL)
+
+
+def _delivered(pool: Pool, leader: str) -> Candidate:
+    """A candidate as it would be delivered, which is what an opinion is wanted of."""
+    return pool.candidates[leader].model_copy(update={"patch": pool.parts[leader].patch})
 
 
 def _with_gates(evidence: Evidence, gates: Mapping[str, GateResult]) -> Evidence:

@@ -1,6 +1,7 @@
 """Pools on disk: one JSON object per line and per task, for selecting again and for comparing policies. Labels are elsewhere."""
 
 import gzip
+import zlib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Self, TypeVar
@@ -160,7 +161,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, line
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise PoolUnusable(f"{path} cannot be read: {error}.", hint="One JSON object per line is wanted.") from error
 
 

@@ -8,7 +8,7 @@ from envs.datasets.load import Dataset
 from envs.datasets.values import Record
 from envs.errors import DatasetUnusable
 from envs.grading.grader import ContainerGrader, Graded
-from envs.grading.official import folder_of, summary, write_run, write_summary, write_task
+from envs.grading.official import folder_of, summary, thinned, write_run, write_summary, write_task
 from envs.grading.predictions import EMPTY, GOLD, Prediction
 from envs.grading.script import test_run
 from envs.grading.values import Gold, Grade
@@ -135,7 +135,7 @@ class Campaign:
         if graded.grade.status != "empty":
             write_task(folder, prediction, graded, _script(record, gold), self._timeout)
         self._report(prediction.system, graded.grade)
-        return graded
+        return thinned(graded)
 
     def _summary(
         self, system: str, predictions: Sequence[Prediction], graded: dict[tuple[str, str], Graded]

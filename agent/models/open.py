@@ -129,7 +129,7 @@ class Endpoint:
     def for_calls(self, budget: Budget, journal: Journal, *, recall: bool = True) -> TrajectoryModel:
         """Return a model for calls that do not depend on each other, from several threads; arguments as above."""
         budgeted = BudgetedModel(self.model, budget, self.price)
-        retrying = RetryingModel(budgeted, self._retry, stop=self._stop, sleep=self._sleep)
+        retrying = RetryingModel(budgeted, self._retry, gate=self._gate, stop=self._stop, sleep=self._sleep)
         model = UnorderedModel(retrying, journal, on_served=budgeted.served if recall else None)
         return TrajectoryModel(model, budgeted)
 

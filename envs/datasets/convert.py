@@ -73,8 +73,14 @@ def _installation(fields: "_Fields") -> Installation | None:
         return None
 
     def listed(key: str) -> tuple[str, ...]:
-        value = given.get(key)
-        return (value,) if isinstance(value, str) and value else tuple(map(str, value or ()))
+        value = given.get(key) or ()
+        if not isinstance(value, list | tuple):
+            value = (value,)
+        return tuple(map(str, value))
+
+    env = given.get("env_vars") or {}
+    if not isinstance(env, Mapping):
+        raise fields.bad("install_config", "env_vars is no object")
 
     frozen = [line.strip() for line in fields.maybe("requirements").splitlines()]
     return Installation(
@@ -84,7 +90,7 @@ def _installation(fields: "_Fields") -> Installation | None:
         packages=listed("pip_packages"),
         prepare=tuple(line for line in listed("pre_install") if "apt-get" not in line),
         install=listed("install"),
-        env={str(name): str(value) for name, value in (given.get("env_vars") or {}).items()},
+        env={str(name): str(value) for name, value in env.items()},
         test_command=" ".join(listed("test_cmd")),
         log_parser=" ".join(listed("log_parser")),
         as_of=fields.maybe("created_at")[:10],
@@ -94,7 +100,9 @@ def _installation(fields: "_Fields") -> Installation | None:
 def _r2e(fields: "_Fields") -> tuple[Record, Gold]:
     """R2E-Gym: tasks are commits; the hidden tests lie in the image and in the record of their execution."""
     repository, commit = fields.text("repo_name"), fields.commit("commit_hash")
-    name = f"{repository}-{commit[:12]}"
+    name = f"{repository.replace('/', '__')}-{commit[:12]}"
+    if not _SAFE.fullmatch(name):
+        raise fields.bad("repo_name", f"{repository!r} is no name of a repository")
     parsed, ran = fields.json("parsed_commit_content"), fields.json("execution_result_content")
     expected = fields.json("expected_output_json")
     if not isinstance(expected, Mapping):
@@ -123,10 +131,15 @@ def _r2e(fields: "_Fields") -> tuple[Record, Gold]:
 
 
 def _new_file(path: str, text: str) -> str:
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n") if text else []  # no other sign ends a line of a diff
     body = "".join(f"+{line}\n" for line in lines)
     head = f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n"
     return f"{head}@@ -0,0 +1,{len(lines)} @@\n{body}" if lines else ""
+
+
+def _whole(text: str) -> str:
+    """The text without half pairs, which JSON may spell and nobody can write down."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class _Fields:
@@ -148,12 +161,12 @@ class _Fields:
             raise self.bad(key, f"it is a {type(value).__name__} and no text")
         if not value.strip() and not empty:
             raise self.bad(key, "it is empty")
-        return value
+        return _whole(value)
 
     def maybe(self, key: str) -> str:
         value = self.row.values.get(key)
         if isinstance(value, str):
-            return value
+            return _whole(value)
         return "" if value is None or isinstance(value, (dict, list)) else str(value)
 
     def commit(self, key: str) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,7 +76,7 @@ def _of_file(path: Path) -> Iterator[Row]:
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DatasetUnusable(f"{path} cannot be read: {error}.", hint="JSONL, JSON or Parquet is wanted.") from error
     yield from _lines(path, text) if form != ".json" else _document(path, text)
 
@@ -85,9 +86,10 @@ def _lines(path: Path, text: str) -> Iterator[Row]:
         if line.strip():
             try:
                 values = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, RecursionError) as error:
+                why = getattr(error, "msg", "it nests too deeply")
                 raise DatasetUnusable(
-                    f"{path}:{number} is not JSON: {error.msg}.", hint="Each line must be one object."
+                    f"{path}:{number} is not JSON: {why}.", hint="Each line must be one object."
                 ) from error
             yield _row(f"{path}:{number}", values)
 
@@ -103,6 +105,8 @@ def _document(path: Path, text: str) -> Iterator[Row]:
         raise DatasetUnusable(
             f"{path}:{error.lineno} is not JSON: {error.msg}.", hint="A list of objects is wanted."
         ) from error
+    except RecursionError as error:
+        raise DatasetUnusable(f"{path} nests too deeply.", hint="A list of objects is wanted.") from error
     if isinstance(found, dict) and "instance_id" in found:
         found = [found]
     if isinstance(found, dict):

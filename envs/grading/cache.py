@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +32,7 @@ class GradeCache:
         """Return what is kept; None when there is nothing that can be read."""
         try:
             return kind.model_validate_json(gzip.decompress(self._path(key).read_bytes()))
-        except (OSError, EOFError, ValidationError):
+        except (OSError, EOFError, zlib.error, ValidationError):
             return None
 
     def store(self, key: str, value: Value) -> None:

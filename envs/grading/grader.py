@@ -68,7 +68,7 @@ class ContainerGrader:
     ) -> None:
         self._images, self._provider, self._cache = images, provider, cache
         self._limits, self._timeout = limits, timeout_s
-        self._bases: dict[str, Graded] = {}
+        self._bases: dict[str, bool] = {}  # by key of the grade without a patch: whether the tests start
         self._kept: dict[str, bool] = {}  # by image id: whether its tree can be worked on where it is
 
     def grade(self, record: Record, gold: Gold, patch: Patch) -> Grade:
@@ -114,12 +114,13 @@ class ContainerGrader:
     def _base_speaks(self, record: Record, gold: Gold, place: Place) -> bool:
         """Say whether the tests start without any patch, so that it is a patch's doing when they do not. Asked once per task."""
         key = self._key(record, gold, Patch(diff=""), place)
-        known = self._cache.load(key, Graded) if self._cache else None
-        graded = known or self._bases.get(key) or self._in_container(record, gold, Patch(diff=""), place)
-        self._bases[key] = graded
-        if self._cache and not known and graded.grade.status in KEPT:
-            self._cache.store(key, graded)
-        return not graded.silent and graded.exit_code is not None
+        if key not in self._bases:
+            known = self._cache.load(key, Graded) if self._cache else None
+            graded = known or self._in_container(record, gold, Patch(diff=""), place)
+            if self._cache and not known and graded.grade.status in KEPT:
+                self._cache.store(key, graded)
+            self._bases[key] = not graded.silent and graded.exit_code is not None
+        return self._bases[key]
 
     def _key(self, record: Record, gold: Gold, patch: Patch, place: Place) -> str:
         parts = {
@@ -135,16 +136,16 @@ class ContainerGrader:
     def _in_container(self, record: Record, gold: Gold, patch: Patch, place: Place) -> Graded:
         known = installation(record)
         tests = test_run(record, gold, known)
+        compiled = bool(known and known.compiled)
         spec = self._limits.model_copy(
             update={
                 "image": place.image,
                 "workdir": place.workdir,
                 "keep": True,
-                "lifetime_s": self._timeout + 900,
+                "lifetime_s": (2 if compiled else 1) * self._timeout + 900,  # compiling may take as long as the tests
                 "env": {**self._limits.env, **(known.env if known and place.kind != "built" else {})},
             }
         )
-        compiled = bool(known and known.compiled)
         if self._kept.get(place.digest, True):
             with self._provider.open(spec) as box:
                 if place.digest not in self._kept:

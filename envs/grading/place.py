@@ -74,7 +74,7 @@ class Applied(NamedTuple):
 def apply_candidate(box: Sandbox, tree: str, patch: Patch) -> Applied:
     """Apply a candidate as the official harness does: in four ways, each on a clean tree."""
     text = patch.diff if patch.diff.endswith("\n") else f"{patch.diff}\n"
-    box.write(PATCH, text.encode("utf-8", "surrogateescape"))
+    box.write(PATCH, _bytes(text))
     tries = "\n".join(f"try {way}" for way in WAYS)
     script = _APPLY.format(tree=shlex.quote(tree), git=GIT, tries=tries, patch=PATCH)
     done = box.exec(("bash", "-c", script), timeout=SECONDS)
@@ -89,7 +89,7 @@ def steering(candidate: Patch, reference: Patch) -> tuple[str, ...]:
 
 def put_tests(box: Sandbox, tree: str, *, base: str, tests: Patch, steered: Sequence[str]) -> Applied:
     """Take every file of the hidden tests from their side, whatever a candidate did to it, and what steers the runner from the base."""
-    box.write(TESTS, tests.diff.encode("utf-8", "surrogateescape"))
+    box.write(TESTS, _bytes(tests.diff))
     script = _HIDE.format(
         tree=shlex.quote(tree),
         git=GIT,
@@ -100,6 +100,14 @@ def put_tests(box: Sandbox, tree: str, *, base: str, tests: Patch, steered: Sequ
     )
     done = box.exec(("bash", "-c", script), timeout=SECONDS)
     return Applied(done.ok, done.out + done.err)
+
+
+def _bytes(text: str) -> bytes:
+    """The text as a file: bytes that were no UTF-8 as they were; half pairs of JSON have none, and then it is no diff that applies."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def is_ours(box: Sandbox, tree: str) -> bool:

@@ -83,4 +83,5 @@ def _prediction(row: Row) -> Prediction:
         raise DatasetUnusable(f"{row.place} names no task.", hint="A prediction has instance_id and model_patch.")
     if patch is not None and not isinstance(patch, str):
         raise DatasetUnusable(f"{row.place} ({task}): model_patch is no text.", hint="It is a diff, or empty.")
-    return Prediction(task_id=task, system=str(system), patch=Patch(diff=patch or ""))
+    system = str(system).encode("utf-8", "backslashreplace").decode()  # it names files
+    return Prediction(task_id=task, system=system, patch=Patch(diff=patch or ""))

@@ -73,7 +73,7 @@ def touched(patch: Patch) -> tuple[str, ...]:
             line.startswith("diff --git ") and '"' in line
         ):  # git puts unusual names in quotes, and reads usual ones in them
             found += [path for name in re.findall(r'"(?:[^"\\]|\\.)*"|\S+', line[11:]) for path in _named(name)]
-    return tuple(dict.fromkeys(found))
+    return tuple(path for path in dict.fromkeys(found) if is_unicode(path))
 
 
 def _named(name: str, *, whole: bool = False) -> list[str]:
@@ -81,8 +81,6 @@ def _named(name: str, *, whole: bool = False) -> list[str]:
     try:
         path = unquoted(name)
     except PatchRejected:
-        return []
-    if not is_unicode(path):
         return []
     return [path] if whole else [path[2:]] if path.startswith(("a/", "b/")) else []
 

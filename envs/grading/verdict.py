@@ -54,6 +54,8 @@ def judge(
         status, reason = "unknown", "The tests did not end in time."
     elif exit_code < 0:
         status, reason = "unknown", f"The tests were ended by signal {-exit_code}."
+    elif not _count(tests):
+        status, reason = "unknown", "The task lists no test."
     elif not told:
         status, reason = "unknown", f"The log tells of no test (exit code {exit_code})."
     elif clipped and missing:

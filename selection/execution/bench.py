@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from agent.probe import Probe, ProbeResult, run_probe
 from agent.tools.values import ToolLimits
 from agent.values import Brief
+from envs.errors import PatchRejected
 from envs.snippets import Snippet, SnippetRun, run_snippet
 from envs.suite import run_suite
 from envs.suite.run import takes_tests
 from envs.values import Patch, SuiteReport
 from envs.workspace import Workspace, open_workspace
+from sandbox.errors import SandboxLost
 from sandbox.port import SandboxProvider
 from sandbox.values import SandboxSpec
 from selection.execution.ledger import key_of
@@ -100,8 +102,14 @@ class SandboxStand:
         return run_snippet(self._workspace, snippet, self._brief.image, timeout_s=self._limits.command_s)
 
     def _clear(self) -> None:
-        """Take back what the last run left in the tree; the first one finds it as it was opened."""
+        """Take back what the last run left in the tree; the first one finds it as it was opened.
+
+        A tree that was damaged beyond that, its repository say, says nothing of the patch.
+        """
         if not self._fresh:
-            self._workspace.reset()
-            self._workspace.apply(self._patch)
+            try:
+                self._workspace.reset()
+                self._workspace.apply(self._patch)
+            except PatchRejected as damaged:
+                raise SandboxLost(f"the last run left a tree that cannot be brought back: {damaged}") from damaged
         self._fresh = False

@@ -98,3 +98,24 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(PoolUnusable, match="Two candidates have one name"):
         (tmp_path / "a.diff").write_text(DIFF)
         read_candidates([tmp_path / "a.diff", tmp_path / "a.diff"])
+
+
+def test_other_signs_than_line_ends_end_no_record(tmp_path: Path) -> None:
+    """As JSON without escapes holds them: U+2028 and U+0085."""
+    record = {"instance_id": "t", "model_patch": f"{DIFF}\u2028\u0085"}
+    (tmp_path / "p.jsonl").write_text("\n".join(json.dumps(record, ensure_ascii=False) for _ in range(2)))
+    assert [one.patch for one in read_candidates([tmp_path / "p.jsonl"]).candidates] == [record["model_patch"]] * 2
+
+
+def test_text_that_no_file_can_hold_is_put_right(tmp_path: Path) -> None:
+    lines(tmp_path / "p.jsonl", {"instance_id": "t", "model_patch": "+\ud800"})
+    assert read_candidates([tmp_path / "p.jsonl"]).candidates[0].patch == "+?"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("a.json", b"[" * 100_000), ("a.json.gz", gzip.compress(b"[]" * 99)[:30] + b"x" * 30)]
+)
+def test_broken_files_are_said_to_be_so(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(PoolUnusable, match=r"a\.json"):
+        read_candidates([tmp_path / name])

@@ -435,6 +435,7 @@ class Prefers:
 
     def scores(self, finalists: Sequence[Candidate]) -> tuple[Score, ...]:
         self.asked.append(tuple(one.id for one in finalists))
+        assert not any("reproduce_issue" in one.patch.diff for one in finalists), "scratch files are not delivered"
         return tuple(
             Score(verifier=COMPARISON, candidate_id=one.id, value=float(one.id == self.favourite)) for one in finalists
         )
@@ -451,7 +452,7 @@ class Balances:
 
 
 def test_close_calls_are_compared_and_others_are_not(table: Table) -> None:
-    small, large = table.candidate(SMALL), table.candidate(LARGE)
+    small, large = table.candidate(SMALL, files={"reproduce_issue.txt": "seen\n"}), table.candidate(LARGE)
     judge, comparer = Balances(table.select(both_pass(), [small, large])[1]), Prefers(large.id)
     choice, log = table.select(both_pass(), [small, large], judge=judge, comparer=comparer)
     assert (choice.selection.chosen, [sorted(asked) for asked in comparer.asked]) == (large.id, [[small.id, large.id]])

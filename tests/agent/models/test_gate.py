@@ -3,10 +3,12 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from agent.budget import Budget
+from agent.journal import Journal
 from agent.models.errors import ModelUnavailable
 from agent.models.gate import Gate
 from agent.models.open import Endpoint, ModelSpec, open_model
@@ -102,4 +104,15 @@ def test_who_gives_up_is_not_waited_for() -> None:
         endpoint.for_trajectory(Budget()).complete(ASKED)
     began = time.monotonic()
     assert endpoint.for_trajectory(Budget()).complete(ASKED).message.content == "ok"
+    assert time.monotonic() - began >= 0.2
+
+
+def test_questions_of_a_judge_wait_with_everybody(tmp_path: Path) -> None:
+    model = ScriptedModel([ModelUnavailable("slow", limited=True, retry_after_s=0.2), says("ok")])
+    endpoint = Endpoint(model, FREE, retry=RetryPolicy(retries=0))
+    with pytest.raises(ModelUnavailable):
+        endpoint.for_trajectory(Budget()).complete(ASKED)
+    began = time.monotonic()
+    with Journal(tmp_path / "calls.jsonl") as journal:
+        endpoint.for_calls(Budget(), journal).complete(ASKED)
     assert time.monotonic() - began >= 0.2

@@ -151,3 +151,21 @@ def test_look_alikes(tmp_path: Path) -> None:
     assert (record.base_commit, record.task.issue.text if record.task.issue else "") == ("b" * 40, "Broken")
     assert read.gold[record.task.id].fail_to_pass == ("T.a",)
     assert "r2e_tests/test_1.py" in read.gold[record.task.id].test_patch.diff
+    with pytest.raises(DatasetUnusable, match="no name of a repository"):
+        load_dataset(write(tmp_path / "r2e.jsonl", json.dumps({**r2e, "repo_name": "../../thing"})))
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b"\x1f\x8b" + bytes(range(60))])
+def test_files_that_are_broken_are_said_to_be_so(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "rows.json").write_bytes(data)
+    with pytest.raises(DatasetUnusable, match=r"rows\.json"):
+        load_dataset(str(tmp_path / "rows.json"))
+
+
+def test_strange_descriptions_of_an_environment(tmp_path: Path) -> None:
+    odd = {**ROW, "problem_statement": "half \ud800", "install_config": {"python": 3.9, "install": 5}}
+    (record,) = load_dataset(write(tmp_path / "odd.jsonl", json.dumps(odd))).records
+    assert record.installation is not None and record.installation.python == ("3.9",)
+    assert record.task.issue is not None and record.task.issue.text == "half ?"
+    with pytest.raises(DatasetUnusable, match="env_vars is no object"):
+        load_dataset(write(tmp_path / "env.jsonl", json.dumps({**ROW, "install_config": {"env_vars": [1]}})))

@@ -7,7 +7,7 @@ import pytest
 
 from envs.errors import DatasetUnusable
 from envs.grading.grader import Graded
-from envs.grading.official import folder_of, report, summary, write_task
+from envs.grading.official import failure, folder_of, report, summary, thinned, write_task
 from envs.grading.predictions import Prediction, read_predictions, write_predictions
 from envs.grading.values import Grade, Status
 from envs.values import Patch
@@ -93,3 +93,19 @@ def test_logs_are_where_the_harness_has_them(tmp_path: Path) -> None:
     write_task(folder, prediction, graded("a", "unknown", code=None), "", 60)  # no verdict: no report is left
     assert not (folder / "report.json").exists()
     assert "Timeout error: 60 seconds" in (folder / "test_output.txt").read_text()
+
+
+@pytest.mark.parametrize("log", ["a\nKilled\nb", "x\nE  ModuleNotFoundError: no\n", "== no tests ran in 1s ==", "fine"])
+def test_without_its_log_a_failure_has_the_same_reason(log: str) -> None:
+    graded = Graded(
+        grade=Grade(task_id="a", status="unresolved", reason="."), log=f"{'long ' * 99}\n{log}", exit_code=1
+    )
+    assert failure(thinned(graded)) == failure(graded)
+    assert len(thinned(graded).log) < 40
+
+
+def test_names_of_systems_can_be_written_down(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text(
+        json.dumps({"instance_id": "a", "model_name_or_path": "x\ud800", "model_patch": "d"})
+    )
+    assert read_predictions(tmp_path / "p.jsonl")[0].system == "x\\ud800"

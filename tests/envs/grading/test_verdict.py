@@ -100,3 +100,7 @@ def test_a_reading_keeps_what_was_said_before() -> None:
     reading: Reading = read_log("parse_log_pytest", "FAILED t::a - x\nPASSED t::a")
     assert reading.statuses == {"t::a": "PASSED"}
     assert reading.seen == (("t::a", "FAILED"), ("t::a", "PASSED"))
+
+
+def test_a_task_that_lists_no_test_has_no_right_patch() -> None:
+    assert said(RIGHT, gold=GOLD.model_copy(update={"fail_to_pass": (), "pass_to_pass": ()})).status == "unknown"

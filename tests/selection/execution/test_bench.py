@@ -50,6 +50,10 @@ def test_runs_leave_nothing_behind_and_are_kept(tmp_path: Path, confined: str) -
     whole = brief.model_copy(update={"suite": Suite(kind="command", argv=("true",))})
     with SandboxBench(choose(confined), whole, limits=SandboxSpec(), run_id="t").open(patch) as stand:
         assert stand.overlaid(new).status == "unusable"  # a command that runs everything says nothing of one file
+    with Runs(bench, Ledger()).on(patch) as session:  # a tree that cannot be brought back is no fault of the patch
+        session.check(Check(id="damage", origin=Origin.WRITER, body=script("import shutil\nshutil.rmtree('.git')\n")))
+        ran = session.check(Check(id="look", origin=Origin.WRITER, body=script(look)))
+        assert ran.script is not None and ran.script.verdict == "fixed"
     checks = [Check(id="look", origin=Origin.WRITER, body=script(look))]
     for done in (4, 0):  # base twice, and both changes; then nothing
         runs = Runs(bench, Ledger(tmp_path / "ledger.jsonl"))
