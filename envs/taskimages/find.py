@@ -1,6 +1,8 @@
 """The image of a task: its dataset's, the official one, or one that is built."""
 
 import re
+import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +22,8 @@ done
 """
 _ABSENT = re.compile(r"not found|denied|manifest unknown|does not exist|no such image|unauthorized", re.IGNORECASE)
 """A registry that says so answers."""
+_RECENT = 64
+"""So many images that were handed out last stay, whatever they take: no container may use them yet."""
 _AS_YOU_LIKE = "image.pull is off"
 
 
@@ -78,7 +82,8 @@ class TaskImages:
             )
         self._provider, self._images, self._builder, self._log = provider, provider.images, builder, log
         self._pull, self._store, self._most_bytes = pull, store, most_bytes
-        self._handed: set[str] = set()
+        self._handed: deque[str] = deque(maxlen=_RECENT)
+        self._lock = threading.Lock()
 
     def find(self, record: Record) -> Place:
         """Return the task's place: what is here, else what a registry has, else what can be built.
@@ -122,11 +127,19 @@ class TaskImages:
             raise ImageUnavailable(
                 f"The image {name} was removed when it was just built.", hint="Allow more disk with --image-gb."
             )
-        self._handed.add(name)
-        if self._store is not None:
-            for gone in self._store.trim(self._most_bytes, keep=self._handed):
-                self._log(f"Removed {gone}: images take more than {self._most_bytes / 2**30:.0f} GiB.")
+        self._make_room(name)
         return Place(image=name, digest=built.id, kind="built", note=built.labels.get(NOTE, ""))
+
+    def _make_room(self, name: str) -> None:
+        """Remove what was not used for longest where images take too much; this one and those before it stay."""
+        with self._lock:
+            if name in self._handed:
+                self._handed.remove(name)
+            self._handed.append(name)
+            recent = tuple(self._handed)
+        if self._store is not None:
+            for gone in self._store.trim(self._most_bytes, keep=recent):
+                self._log(f"Removed {gone}: images take more than {self._most_bytes / 2**30:.0f} GiB.")
 
     def _foreign(self, name: str, kind: str, found: Image) -> Place:
         """Look for the interpreter inside."""
