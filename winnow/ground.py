@@ -121,7 +121,11 @@ def _unprepared(task: Task, snapshot: Snapshot) -> Brief:
 
 @contextmanager
 def scratch_folder(cache: Path) -> Iterator[Path]:
-    """A folder for the base and what is tried on it; what killed processes left goes."""
+    """A folder for the base and what is tried on it; what killed processes left goes.
+
+    Raises:
+        DiskFull: it cannot be made.
+    """
     place = cache / _SCRATCH
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -130,7 +134,11 @@ def scratch_folder(cache: Path) -> Iterator[Path]:
                 if time.time() - left.stat().st_mtime > _FRESH_S and not RunDir(left).is_live():
                     shutil.rmtree(left, ignore_errors=True)
         made = tempfile.TemporaryDirectory(dir=place, prefix="select-", ignore_cleanup_errors=True)
-        with made as name, RunDir(Path(name)).lock():
-            yield Path(name)
     except (FileExistsError, NotADirectoryError) as error:
         raise DiskFull(f"{cache} is no folder.", hint="Set WINNOW_RUN_CACHE_DIR to a folder with room.") from error
+    except OSError as error:
+        raise DiskFull(
+            f"{cache} cannot be written: {error.strerror}.", hint="Set WINNOW_RUN_CACHE_DIR to a folder with room."
+        ) from error
+    with made as name, RunDir(Path(name)).lock():
+        yield Path(name)
