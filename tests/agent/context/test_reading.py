@@ -53,7 +53,7 @@ def test_what_does_not_matter_comes_last_and_failures_count_as_relevant(project:
     assert reading.context.files[2].summary == "`delta` returns the orbit"
     assert reading.failures == (f"{order[1]}: overloaded", f"{order[2]}: the answer holds no verdict")
     assert reading.usage == Usage(calls=3, input_tokens=30)
-    assert len({request.messages[:2] for request in reader.asked}) == 1, "the same beginning for every file"
+    assert len({repr(request.messages[:2]) for request in reader.asked}) == 1, "the same beginning for every file"
     assert "| orbit\n| | end" in reader.asked[0].messages[1].content
 
 

@@ -180,7 +180,7 @@ def test_replay(tmp_path: Path) -> None:
     with Journal(path) as journal:
         past = journal.past
     assert turns(ReplayModel(past), 3) == ["reply 0", "reply 1", "reply 2"]
-    with pytest.raises(ScriptEnded, match="holds 3 answers"):
+    with pytest.raises(ScriptEnded, match="holds no answer to call 4"):
         turns(ReplayModel(past), 4)
     with pytest.raises(ScriptEnded, match="Call 2 asks something else"):
         turns(ReplayModel(past), 3, observe=lambda turn: "different")
