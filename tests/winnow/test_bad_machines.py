@@ -55,18 +55,20 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> bool:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; what a killed one left behind may end the first try."""
         folders = ["--data-root", self.home / "data", "--exec-root", self.home / "exec", "--pidfile", self.home / "pid"]
-        (self.home / "pid").unlink(missing_ok=True)
         # In a network namespace of its own: `--bridge=none` removes the bridge that another engine here may use.
         command = ["unshare", "--net", "dockerd", *folders, "-H", self.url, "--bridge=none", "--iptables=false"]
-        with (self.home / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         end = time.monotonic() + 60
-        while time.monotonic() < end and self.process.poll() is None:
-            if self.docker("info").returncode == 0:
-                return True
-            time.sleep(0.2)
+        while time.monotonic() < end:
+            (self.home / "pid").unlink(missing_ok=True)
+            with (self.home / "log").open("ab") as log:
+                self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            while time.monotonic() < end and self.process.poll() is None:
+                if self.docker("info").returncode == 0:
+                    return True
+                time.sleep(0.2)
+            time.sleep(1)
         return False
 
     def docker(self, *words: str, stdin: object = None) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from envs.grading.values import Grade
 from sandbox.errors import WinnowError
+from winnow.errors import RunUnusable
 from winnow.eval.folder import GRADES, BatchDir
 from winnow.eval.grading import PatchGrade
 from winnow.eval.processes import _sendable
@@ -15,8 +16,8 @@ class Stubborn(Exception):
         raise TypeError("it cannot be sent")
 
 
-class StubbornOfOurs(Stubborn, WinnowError):
-    pass
+class StubbornOfOurs(Stubborn, RunUnusable):
+    """With a code of its own, as every error of ours."""
 
 
 def test_a_defect_that_cannot_be_sent_is_still_a_defect() -> None:
