@@ -167,13 +167,8 @@ def gate_of(leader: str, result: GateResult) -> Gate:
     )
 
 
-def cell_of(leader: str, probe: str, result: ProbeResult) -> Cell:
-    """What a probe showed with a leader applied: only `fixed` is a pass, only `present` a failure."""
-    return Cell(leader=leader, probe=probe, verdict=verdict_of(result), seconds=result.seconds, reason=result.verdict)
-
-
 def verdict_of(result: ProbeResult) -> Verdict:
-    """Read a probe's result; a broken or late one says nothing."""
+    """Read a probe's result: only `fixed` is a pass, only `present` a failure; a broken or late one says nothing."""
     return {"fixed": Verdict.PASS, "present": Verdict.FAIL}.get(result.verdict, Verdict.UNKNOWN)
 
 

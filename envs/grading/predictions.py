@@ -1,6 +1,7 @@
 """Predictions: patches of any system, read and written in the forms of the field."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -61,7 +62,10 @@ def write_predictions(folder: Path, predictions: Iterable[Prediction]) -> tuple[
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in zip(written, (lines, f"{by_task}\n"), strict=True):
             draft = path.with_name(f".{path.name}.new")
-            draft.write_text(text, "utf-8")
+            with draft.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
             draft.replace(path)
     return written
 

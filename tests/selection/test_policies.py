@@ -7,7 +7,7 @@ import pytest
 from agent.probe import ProbeResult
 from agent.values import Candidate
 from envs.values import Patch, SuiteReport
-from selection.evidence import AGREEMENT, COMPARISON, JUDGE, LEARNED, Evidence, Verdict, cell_of, entry_of, gate_of
+from selection.evidence import AGREEMENT, COMPARISON, JUDGE, LEARNED, Evidence, Verdict, entry_of, gate_of, verdict_of
 from selection.gate import GateResult
 from selection.policies import POLICIES, NoSeparator, Preferences, decide
 from selection.policies.chance import probabilities
@@ -317,10 +317,9 @@ def test_gate_results_become_evidence(
 
 
 @pytest.mark.parametrize("said, verdict", [("fixed", P), ("present", F), ("broken", U), ("timed_out", U)])
-def test_probe_results_become_cells(said: str, verdict: Verdict) -> None:
+def test_probe_results_become_verdicts(said: str, verdict: Verdict) -> None:
     result = ProbeResult.model_validate({"verdict": said, "exit_code": None, "seconds": 1.5})
-    cell = cell_of("a", "p", result)
-    assert (cell.verdict, cell.seconds) == (verdict, 1.5)
+    assert verdict_of(result) is verdict
 
 
 def test_evidence_about_strangers_is_refused() -> None:

@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from envs.grading.predictions import Prediction, official_form, write_predictions
+from envs.values import Patch
 from sandbox.errors import DiskFull
 from sandbox.values import Value
 from winnow.errors import BatchUnusable
@@ -129,22 +131,19 @@ class BatchDir:
         """
         self._write(name, value.model_dump_json() + "\n")
 
-    def rewrite(self, name: str, values: Iterable[Value | Mapping[str, Any]]) -> None:
+    def rewrite(self, name: str, values: Iterable[Value]) -> None:
         """Replace a file of lines in one step."""
-        write_atomically(self.path / name, "".join(_line(value) for value in values))
+        write_atomically(self.path / name, "".join(value.model_dump_json() + "\n" for value in values))
 
     def predict(self, end: TaskEnd, name: str) -> None:
         """Add a prediction in the official form."""
-        self._write(PREDICTIONS, _line(prediction(end, name)))
+        self._write(PREDICTIONS, json.dumps(official_form(_prediction(end, name))) + "\n")
 
     def finish(self, ends: Iterable[TaskEnd], name: str) -> None:
         """Write results and predictions anew, in the order given."""
         ends = list(ends)
         self.rewrite(RESULTS, ends)
-        predictions = [prediction(end, name) for end in ends]
-        self.rewrite(PREDICTIONS, predictions)
-        by_id = {entry["instance_id"]: entry for entry in predictions}
-        write_atomically(self.path / "preds.json", json.dumps(by_id, indent=1) + "\n")
+        write_predictions(self.path, [_prediction(end, name) for end in ends])
 
     def _write(self, name: str, line: str) -> None:
         try:
@@ -159,13 +158,9 @@ class BatchDir:
             ) from error
 
 
-def prediction(end: TaskEnd, name: str) -> dict[str, str]:
-    """What the official harness reads; a task without a patch has an empty one."""
-    return {"instance_id": end.task_id, "model_name_or_path": name, "model_patch": end.patch}
-
-
-def _line(value: Value | Mapping[str, Any]) -> str:
-    return (value.model_dump_json() if isinstance(value, Value) else json.dumps(value)) + "\n"
+def _prediction(end: TaskEnd, name: str) -> Prediction:
+    """A task without a patch has an empty one."""
+    return Prediction(task_id=end.task_id, system=name, patch=Patch(diff=end.patch))
 
 
 def _cut_torn_line(path: Path) -> None:
