@@ -118,6 +118,8 @@ def judge_patch(
     try:
         if targets:
             shown = patched.suite(targets)
+            if shown.status == "timed_out":  # once may be the machine
+                shown = patched.suite(targets, turn=1)
             met = set(compare(failing, shown).fixed) if failing else set(shown.having(Outcome.PASSED))
             unmet = [test for test in targets if test not in met]
             known |= {"targets": shown}  # type: ignore[dict-item]

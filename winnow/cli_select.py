@@ -50,6 +50,12 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
         typer.Option(help="Commit that the patches are for. [default: what is on disk]", rich_help_panel=_WHAT),
     ] = None,
     task: Annotated[str, typer.Option(help="Which task, where a file holds several.", rich_help_panel=_WHAT)] = "",
+    failing_test: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--failing-test", "-t", help="A test that fails now and must pass. Repeatable.", rich_help_panel=_WHAT
+        ),
+    ] = None,
     probe: Annotated[
         list[Path] | None,
         typer.Option(
@@ -129,6 +135,7 @@ def run(  # noqa: PLR0917 - Typer reads options from parameters
             candidates=tuple(candidates),
             issue=issue,
             task=task,
+            failing_tests=tuple(failing_test or ()),
             commit=base,
             probes=tuple(probe or ()),
             execution=not no_execution,

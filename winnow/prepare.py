@@ -74,14 +74,14 @@ def prepare(context: Site) -> Brief:
 
 
 def lay_ground(context: Site, *, commit: str | None = None) -> tuple[Brief, str]:
-    """As `prepare`, but nothing is run on base, and nothing is kept.
+    """As `prepare`, but of the tests only those that the task names are run on base, and nothing is kept.
 
     Args:
         context: where to prepare.
         commit: the base; None: what is on disk.
 
     Returns:
-        The brief, without a report and targets; and why the repository's tests cannot be run, empty where they can.
+        The brief, with a report of the named tests alone; and why the repository's tests cannot be run, empty where they can.
 
     Raises:
         TaskError: the repository or its environment cannot be used.
@@ -93,22 +93,32 @@ def lay_ground(context: Site, *, commit: str | None = None) -> tuple[Brief, str]
     report("phase", {"name": "environment"})
     image = _image(context, snapshot)
     report("environment", {"note": image.note})
+    task = context.request.task
     nothing = Suite(kind="command", argv=("true",))
     why = ""
     with open_workspace(context.machines, image, snapshot, limits=limits(settings), run_id=context.run.id) as workspace:
         try:
-            suite = find_suite(workspace, image, command=settings.suite.command, failing=(), paths=settings.suite.paths)
+            suite = find_suite(
+                workspace, image, command=settings.suite.command, failing=task.failing_tests, paths=settings.suite.paths
+            )
         except SuiteUnusable as unusable:
+            if task.failing_tests:
+                raise
             suite, why = nothing, str(unusable)
             report("note", {"text": f"The tests are not run: {unusable}"})
+        suite = suite.model_copy(update={"timeout_s": settings.suite.timeout_s})
+        base_report = SuiteReport(status="nothing_collected")
+        targets: tuple[str, ...] = ()
+        if task.failing_tests:
+            base_report, targets = _named_targets(workspace, suite, SuiteReport(status="ran"), task.failing_tests)
     brief = Brief(
-        task=context.request.task,
+        task=task,
         snapshot=snapshot,
         sandbox=context.machines.kind,
         image=image,
-        suite=suite.model_copy(update={"timeout_s": settings.suite.timeout_s}),
-        base_report=SuiteReport(status="nothing_collected"),
-        targets=(),
+        suite=suite,
+        base_report=base_report,
+        targets=targets,
     )
     return brief, why
 

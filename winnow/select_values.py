@@ -15,6 +15,8 @@ class Asked(Value):
     """FILE, "text", - (standard input), https://…/issues/N, owner/repo#N or #N. None: what the files of candidates hold."""
     task: str = ""
     """Which task, where a file holds several."""
+    failing_tests: tuple[str, ...] = ()
+    """Tests that fail on base and that the right change makes pass."""
     commit: str | None = None
     """The base; None: what is on disk."""
     probes: tuple[Path, ...] = ()

@@ -30,7 +30,7 @@ from selection.values import Origin, Verdict
 from winnow.advice import NOBODY, Advice, open_advice
 from winnow.chooser import make_selector, preferences_of
 from winnow.crew import open_crew
-from winnow.errors import Exit, Interrupted
+from winnow.errors import Exit, Interrupted, SettingsError
 from winnow.ground import Ground, open_ground, scratch_folder
 from winnow.models import selecting_model
 from winnow.prepare import limits
@@ -50,6 +50,7 @@ def select(
     *,
     issue: str | None = None,
     task: str = "",
+    failing_tests: Sequence[str] = (),
     base: str | None = None,
     probes: Sequence[str | Path] = (),
     execution: bool = True,
@@ -66,6 +67,7 @@ def select(
         candidates: folders of diffs, files of diffs, stored pools, published patches or predictions; see `selection.intake`.
         issue: FILE, "text", https://…/issues/N, owner/repo#N or #N.
         task: which one, where a file holds several.
+        failing_tests: tests that fail on base and must pass in the end.
         base: a commit; None: what is on disk.
         probes: files of tests from outside.
         execution: False runs nothing.
@@ -83,6 +85,7 @@ def select(
         candidates=tuple(map(Path, places)),
         issue=issue,
         task=task,
+        failing_tests=tuple(failing_tests),
         commit=base,
         probes=tuple(map(Path, probes)),
         execution=execution,
@@ -98,11 +101,16 @@ def choose_between(asked: Asked, settings: Settings, repository: Path, report: R
     """Choose; see `select`."""
     began = time.monotonic()
     preferences_of(settings)
+    if asked.failing_tests and not asked.execution:
+        raise SettingsError(
+            "Tests that must pass are named, but nothing is to be run.",
+            hint="Leave out --failing-test or --no-execution.",
+        )
     intake = read_candidates(asked.candidates, task=asked.task)
     written = [_probe(path, number) for number, path in enumerate(asked.probes, 1)]
     found = _issue(asked, intake, settings, repository)
     task_id = intake.task_id or asked.task or repository.name
-    task = Task(id=task_id, issue=found)
+    task = Task(id=task_id, issue=found, failing_tests=asked.failing_tests)
     cache = settings.run.cache_dir.expanduser()
     candidates = [_candidate(stored) for stored in intake.candidates]
     families = {stored.id: stored.family for stored in intake.candidates if stored.family}

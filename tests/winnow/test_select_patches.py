@@ -107,6 +107,18 @@ def test_without_execution_texts_decide_and_no_sandbox_is_opened(winnow: Winnow,
     assert (result["status"], result["sandbox"], result["ran"], result["distinct"]) == ("chosen", "", 0, 4)
 
 
+def test_named_tests_must_pass(winnow: Winnow, shop: Path, candidates: Path) -> None:
+    asked = ["select", "-C", shop, candidates, "--json", "-t"]
+    result = result_of(winnow(*asked, "tests/test_prices.py::test_total"))
+    assert (result["chosen"], result["got_through"], result["fell"]) == ("one/right", 2, 2)
+    error = result_of(winnow(*asked, "tests/test_prices.py::test_totall"), code=22)["error"]
+    assert "Did you mean" in error["hint"] or "test id" in error["hint"]  # type: ignore[index]
+    error = result_of(winnow(*asked, "tests/test_prices.py::test_cheapest"), code=22)["error"]
+    assert "does not fail on the base commit" in error["message"]  # type: ignore[index]
+    error = result_of(winnow(*asked, "tests/test_prices.py::test_total", "--no-execution"), code=2)["error"]
+    assert "--failing-test" in error["hint"]  # type: ignore[index]
+
+
 def test_a_base_is_a_commit_and_the_checkout_may_be_elsewhere(
     winnow: Winnow, shop: Path, candidates: Path, git: Git
 ) -> None:

@@ -122,3 +122,24 @@ def test_what_breaks_the_nearest_tests_falls_before_the_rest_is_run() -> None:
     patched = Always(outcomes)
     assert judge_patch(patched, Always(outcomes), suite).verdict is Verdict.PASS
     assert patched.asked == [files[:8], files[8:]]
+
+
+class Stuck(Always):
+    """A tree on which the first run of anything does not come to an end, and the next ones do or do not."""
+
+    def __init__(self, outcomes: Mapping[str, Outcome], stuck: int) -> None:
+        super().__init__(outcomes)
+        self._stuck = stuck
+
+    def suite(self, tests: Sequence[str] = (), *, timeout_s: float | None = None, turn: int = 0) -> SuiteReport:
+        report = super().suite(tests, timeout_s=timeout_s, turn=turn)
+        return report if turn >= self._stuck else SuiteReport(status="timed_out")
+
+
+def test_targets_that_do_not_end_get_a_second_run() -> None:
+    target, failing = "tests/test_a.py::test_a", ran({"tests/test_a.py::test_a": F}, 1)
+    suite = known_suite(PYTEST, ran(ALL, 5), TESTS, LIMITS)
+    known = {"targets": (target,), "failing": failing}
+    assert judge_patch(Stuck(ALL, 1), Always(ALL), suite, **known).verdict is not Verdict.FAIL  # type: ignore[arg-type]
+    twice = judge_patch(Stuck(ALL, 2), Always(ALL), suite, **known)  # type: ignore[arg-type]
+    assert (twice.verdict, "timed out" in twice.reason) == (Verdict.FAIL, True)
