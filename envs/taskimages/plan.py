@@ -11,7 +11,7 @@ from envs.images.recipe import make_recipe
 from envs.images.tree import Tree
 from envs.taskimages.bases import OFFICIAL
 
-FORMAT = 1
+FORMAT = 2
 """Raised when images that were built before must not be taken any more."""
 PLAN = 3
 """Raised when `make_plan` makes other plans of what it is given: images are then looked up by their content again."""

@@ -7,6 +7,8 @@ a version share) or `task` (its tree). Notes for people go to NOTES, one a line.
 Packages are installed by uv where it can be had, since it takes no release that is younger than a date; else by pip.
 """
 
+import ast
+import glob
 import json
 import os
 import re
@@ -234,6 +236,20 @@ def project(plan: Dict[str, Any], packages: Packages, quick: bool = False) -> bo
     )
 
 
+def by_path() -> None:
+    """Put the folders of packages on the path that an editable installation finds by an import hook alone.
+
+    Installers of the projects' time put the tree on the path, and some projects look for their own modules there.
+    """
+    for hook in glob.glob(ENV + "/lib/python*/site-packages/__editable__*_finder.py"):
+        with open(hook) as stream:
+            mapping = re.search(r"^MAPPING\b[^=]*= (\{.*\})$", stream.read(), re.MULTILINE)
+        places = ast.literal_eval(mapping.group(1)).values() if mapping else ()
+        tops = sorted({os.path.dirname(place) for place in places if place.startswith(TESTBED)})
+        with open(os.path.join(os.path.dirname(hook), "winnow-tree.pth"), "a") as stream:
+            stream.write("".join(top + "\n" for top in tops))
+
+
 def environment(plan: Dict[str, Any]) -> None:
     """Everything that tasks of one version share."""
     debian(list(plan["apt"]))
@@ -260,6 +276,7 @@ def task(plan: Dict[str, Any]) -> None:
     packages = Packages(plan["as_of"])
     variables(plan)
     must(project(plan, packages, quick=not plan.get("isolated")), "the project cannot be installed")
+    by_path()
     os.chdir(TESTBED)
     if subprocess.run(["git", "diff", "--quiet"], check=False).returncode:
         must(run([*GIT, "commit", "-q", "-a", "-m", "Prepared for the tests"]), "the tree cannot be committed")
