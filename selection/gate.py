@@ -5,7 +5,7 @@ does not get through. Tests run as they are on base: a change that
 rewrites a test is not judged by its own version of it, and where it breaks only tests that it rewrites, nobody knows whether that is right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Protocol
 
 from pydantic import Field
@@ -19,6 +19,8 @@ from selection.values import Verdict
 
 _LEAST_S, _SLOWER = 60.0, 4.0
 """A run with a patch may take this many times as long as on base, and this much more: other sandboxes run beside it."""
+_LEAST_VOICES = 3
+"""That break the same tests before these tests are doubted."""
 
 
 class GateResult(Value):
@@ -133,6 +135,30 @@ def judge_patch(
     except PatchRejected as rejected:
         return GateResult(verdict=Verdict.FAIL, reason=f"does not apply: {rejected}")
     return result.model_copy(update=known)
+
+
+def without_contested(results: Mapping[str, GateResult], voices: Mapping[str, Set[str]]) -> dict[str, GateResult]:
+    """Give back what fell for nothing but tests that every change breaks: then the issue may be about what these tests say.
+
+    Only where no change came through and at least three voices agree; a majority is no sign (of four tasks where half of
+    the systems or more broke the same test, none had a right change among those that did). What is given back is unknown, and never passes.
+
+    Args:
+        results: of changes, by name.
+        voices: who made each of them.
+    """
+    reached = {name: result for name, result in results.items() if result.suite is not None}
+    fallen = [set(result.regressions) for result in reached.values() if result.verdict is Verdict.FAIL]
+    everywhere = set.intersection(*fallen) if fallen and len(fallen) == len(reached) else set()
+    if not everywhere or len(set().union(*(voices.get(name, ()) for name in reached))) < _LEAST_VOICES:
+        return dict(results)
+    back = {name for name, result in reached.items() if set(result.regressions) <= everywhere}
+    return {name: _contested(result) if name in back else result for name, result in results.items()}
+
+
+def _contested(result: GateResult) -> GateResult:
+    reason = f"{result.reason}, as every other change does: the issue may be about that"
+    return result.model_copy(update={"verdict": Verdict.UNKNOWN, "reason": reason})
 
 
 def _through(patched: Tree, base: Tree, suite: BaseSuite, rewritten: Sequence[str]) -> GateResult:

@@ -18,7 +18,7 @@ from selection.execution.impact import find_tests
 from selection.execution.matrix import Matrix, in_parallel, run_matrix
 from selection.execution.runs import BASE, Runs
 from selection.execution.suite import SuiteLimits, known_suite, run_suite_on_base
-from selection.gate import BaseSuite, GateResult, demands_of, judge_patch
+from selection.gate import BaseSuite, GateResult, demands_of, judge_patch, without_contested
 from selection.policies import Preferences, Separator, decide
 from selection.policies.default import close_call
 from selection.pool import Pool, build_pool
@@ -170,7 +170,9 @@ class Selector:
                     gates[name] = result
         if lost and not gates:
             raise lost[0]
-        return gates
+        entries = {entry.candidate_id: entry for entry in evidence.entries}
+        voices = {c.leader: {entries[member].voice for member in c.members} for c in evidence.clusters}
+        return without_contested(gates, voices)
 
     def _suite(self, execution: Execution, changes: Mapping[str, Sequence[FileChange]]) -> BaseSuite:
         """What of the suite is run, on base."""

@@ -8,7 +8,7 @@ from selection.execution.impact import NearTests
 from selection.execution.ledger import Ledger
 from selection.execution.runs import Runs
 from selection.execution.suite import SuiteLimits, known_suite, run_suite_on_base
-from selection.gate import Stage, judge_patch
+from selection.gate import GateResult, Stage, judge_patch, without_contested
 from selection.values import Verdict
 from tests.selection.bench_kit import ScriptedBench
 
@@ -143,3 +143,35 @@ def test_targets_that_do_not_end_get_a_second_run() -> None:
     assert judge_patch(Stuck(ALL, 1), Always(ALL), suite, **known).verdict is not Verdict.FAIL  # type: ignore[arg-type]
     twice = judge_patch(Stuck(ALL, 2), Always(ALL), suite, **known)  # type: ignore[arg-type]
     assert (twice.verdict, "timed out" in twice.reason) == (Verdict.FAIL, True)
+
+
+def fell(*tests: str) -> GateResult:
+    return GateResult(verdict=Verdict.FAIL, reason="breaks it", suite=SuiteReport(status="ran"), regressions=tests)
+
+
+VOICES = {"one": {"family a"}, "two": {"family b", "family c"}, "three": {"family d"}}
+
+
+def test_what_every_change_breaks_may_be_what_the_issue_is_about() -> None:
+    results = {"one": fell("x", "y"), "two": fell("x", "y"), "three": fell("x", "y", "z")}
+    found = without_contested(results, VOICES)
+    assert {name: result.verdict for name, result in found.items()} == {
+        "one": Verdict.UNKNOWN,
+        "two": Verdict.UNKNOWN,
+        "three": Verdict.FAIL,
+    }
+    assert found["one"].regressions == ("x", "y")
+
+
+def test_nobody_is_given_back_where_one_came_through_or_few_agree() -> None:
+    results = {"one": fell("x"), "two": fell("x"), "three": fell("x")}
+    passed = GateResult(verdict=Verdict.PASS, reason="", suite=SuiteReport(status="ran"))
+    hangs = GateResult(verdict=Verdict.FAIL, reason="", suite=SuiteReport(status="timed_out"))
+    unmet = GateResult(verdict=Verdict.FAIL, reason="")
+    for other in (passed, hangs, fell("y")):
+        assert without_contested({**results, "three": other}, VOICES) == {**results, "three": other}
+    assert without_contested(results, {key: {"family a"} for key in results}) == results
+    assert without_contested({}, {}) == {}
+    # What fell before the suite says nothing about it.
+    found = without_contested({**results, "four": unmet}, VOICES)
+    assert [found[name].verdict for name in ("one", "four")] == [Verdict.UNKNOWN, Verdict.FAIL]
