@@ -114,9 +114,10 @@ class Selector:
             evidence = evidence.model_copy(update={"probes": seen.probes, "cells": seen.cells})
             evidence = _with_scores(evidence, behaviour(evidence, seen.behaviours))
         if self.judge is not None and pool.clusters:
-            self.report("phase", {"name": "judge"})
             survivors = [_delivered(pool, leader) for leader in in_play(evidence, gates)]
-            evidence = _with_scores(evidence, self.judge.scores(survivors) if survivors else ())
+            if survivors:
+                self.report("phase", {"name": "judge"})
+                evidence = _with_scores(evidence, self.judge.scores(survivors))
         if self.comparer is not None and pool.clusters:
             close = [_delivered(pool, leader) for leader in close_call(assess(evidence), self.compared)]
             evidence = _with_scores(evidence, self.comparer.scores(close) if close else ())

@@ -20,9 +20,9 @@ from envs.patches import BaseTree
 from envs.workspace import Workspace
 from selection.distinguish.separator import TrajectorySeparator
 from selection.distinguish.trials import RunProbe, Trials
-from selection.judge.compare import ModelComparer, NoComparer
+from selection.judge.compare import ModelComparer
 from selection.judge.deeds import deeds
-from selection.judge.judge import SIZE, ModelJudge, NoJudge
+from selection.judge.judge import SIZE, ModelJudge
 from selection.policies import NoSeparator, Separator
 from selection.port import Comparer, Judge, ProbeWriter
 from winnow.errors import SettingsError
@@ -90,8 +90,8 @@ class Crew:
         return reading
 
     @contextmanager
-    def judge(self, brief: Brief, base: BaseTree) -> Iterator[Judge]:
-        """Open the judge of this run; one that says nothing where it is switched off or there is no model.
+    def judge(self, brief: Brief, base: BaseTree) -> Iterator[Judge | None]:
+        """Open the judge of this run; None where it is switched off or there is no model.
 
         Args:
             brief: what the changes are for.
@@ -99,7 +99,7 @@ class Crew:
         """
         chosen = self._settings.selection
         if not self._endpoints or not chosen.judge:
-            yield NoJudge()
+            yield None
             return
         with self._purse.calls(selecting_model(self._settings), f"{SELECTION}/judge") as model:
             yield ModelJudge(
@@ -114,13 +114,13 @@ class Crew:
             )
 
     @contextmanager
-    def comparer(self, brief: Brief, base: BaseTree) -> Iterator[Comparer]:
-        """Open the comparer of leaders; one that says nothing where it is switched off or there is no model. Arguments as above.
+    def comparer(self, brief: Brief, base: BaseTree) -> Iterator[Comparer | None]:
+        """Open the comparer of leaders; None where it is switched off or there is no model. Arguments as above.
 
         `settings.selection.compare` says how many leaders are worth comparing (`selection.policies.default.close_call`).
         """
         if not self._endpoints or self._settings.selection.compare < 2:
-            yield NoComparer()
+            yield None
             return
         with self._purse.calls(selecting_model(self._settings), f"{SELECTION}/compare") as model:
             yield ModelComparer(model, _issue(brief), base, sampling=judging(self._settings), size=self._prompt_size)

@@ -143,12 +143,3 @@ def _score(name: str, results: Mapping[tuple[str, str], float], why: str) -> Sco
         return Score(verifier=COMPARISON, candidate_id=name, value=None, reason=why)
     reason = f"{sum(won):g} of {len(won)} comparisons won"
     return Score(verifier=COMPARISON, candidate_id=name, value=round(fmean(won), 6), reason=reason)
-
-
-class NoComparer:
-    """A comparer that is not there."""
-
-    def scores(self, finalists: Sequence[Candidate]) -> tuple[Score, ...]:
-        """Say nothing."""
-        del finalists
-        return ()

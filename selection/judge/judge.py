@@ -130,15 +130,6 @@ def _worth_more(so_far: Mapping[str, float | None]) -> list[str]:
     return sorted(name for name, value in so_far.items() if value is None or value >= bar)
 
 
-class NoJudge:
-    """A judge that is not there."""
-
-    def scores(self, survivors: Sequence[Candidate]) -> tuple[Score, ...]:
-        """Say nothing."""
-        del survivors
-        return ()
-
-
 def _right(opinion: Opinion, ballot: Ballot) -> float | bool:
     """P(right), or a vote for it."""
     if opinion.p_yes is None:
