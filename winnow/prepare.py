@@ -15,6 +15,7 @@ from envs.values import Image, Outcome, Snapshot, Suite, SuiteReport, Task
 from envs.workspace import Workspace, open_workspace
 from sandbox.errors import ImageUnavailable
 from sandbox.values import SandboxSpec
+from selection.execution.suite import SuiteLimits
 from winnow.settings import Settings, caller
 from winnow.state import Site
 
@@ -54,7 +55,7 @@ def prepare(context: Site) -> Brief:
         )
         suite = suite.model_copy(update={"timeout_s": settings.suite.timeout_s})
         report("phase", {"name": "tests on base"})
-        base_report, targets = _on_base(workspace, suite, task)
+        base_report, targets = _on_base(workspace, suite, task, _patience(settings))
     passed, failed = len(base_report.having(Outcome.PASSED)), len(base_report.having(*BAD))
     report("base", {"passed": passed, "failed": failed, "targets": len(targets)})
     messages = [base_report.messages.get(test, "") for test in targets]
@@ -167,9 +168,18 @@ def _snapshot(context: Site) -> Snapshot:
     return snapshot
 
 
-def _on_base(workspace: Workspace, suite: Suite, task: Task) -> tuple[SuiteReport, tuple[str, ...]]:
+def _patience(settings: Settings) -> float:
+    """Seconds for the whole suite on base.
+
+    The search needs to know what fails. Agents find out, and what takes longer than this is not run as a whole with a change either.
+    """
+    within = SuiteLimits(seconds=settings.selection.suite_seconds).wall_s
+    return min(settings.suite.timeout_s, within) if settings.model.names else settings.suite.timeout_s
+
+
+def _on_base(workspace: Workspace, suite: Suite, task: Task, patience_s: float) -> tuple[SuiteReport, tuple[str, ...]]:
     """Run the suite on base and find the targets, confirmed by a second run."""
-    base_report = run_suite(workspace.box, suite)
+    base_report = run_suite(workspace.box, suite, timeout_s=patience_s)
     workspace.reset()
     if task.failing_tests:
         return _named_targets(workspace, suite, base_report, task.failing_tests)

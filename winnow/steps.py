@@ -182,7 +182,7 @@ def select(context: RunContext, round_number: int) -> Choice:
         brief,
         run_id=context.run.id,
         ledger=context.run.path / _EVIDENCE,
-        known=True,
+        known=brief.base_report.status == "ran",  # else what is near the changes may not have been reached
     )
     with (
         BaseTree(brief.snapshot, folder=context.run.scratch) as base,

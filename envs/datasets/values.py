@@ -33,6 +33,9 @@ class Installation(Value):
     """Shell commands before every run of the tests, in the same shell."""
     test_command: str = ""
     """Shell command that the test files are appended to."""
+    suite_command: str = ""
+    """Arguments of Python that run the whole suite, or parts: {tests} stands for files or ids, {modules} for their dotted names.
+    Empty: pytest or unittest, as the repository says."""
     log_parser: str = ""
     """Name of the parser of its log, as the `swebench` package has it."""
     compiled: bool = False

@@ -8,6 +8,7 @@ from typing import Any
 
 from envs.datasets.values import Record
 from envs.grading.values import Grader
+from envs.taskimages.facts import installation
 from envs.taskimages.materialise import materialise
 from sandbox.values import Value
 from winnow.eval.values import Site
@@ -37,7 +38,11 @@ class Testbeds(Value):
         provider = provider_of(settings, settings.sandbox.kind)
         images = task_images(settings, provider, _say)
         place = materialise(record, images, sources_of(settings), provider, folder).place
-        return Site(settings={"image": {"name": place.image, "python": place.python}}, image=place.digest)
+        known = installation(record)
+        changes: dict[str, dict[str, Any]] = {"image": {"name": place.image, "python": place.python}}
+        if known and known.suite_command and settings.suite.command is None:
+            changes["suite"] = {"command": f"{place.python} {known.suite_command}"}
+        return Site(settings=changes, image=place.digest)
 
     @contextmanager
     def grader(self) -> Iterator[Grader]:
