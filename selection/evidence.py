@@ -61,7 +61,7 @@ class Gate(Value):
     judged_by_targets: bool = False
     """Tests that fail on base were among what it had to pass."""
     repairs: int = Field(default=0, ge=0)
-    """Targets, which fail on base, that were seen to pass with it."""
+    """Tests that fail on base and were seen to pass with it: targets, and where there are none, others, confirmed by repetition."""
     reason: str = ""
 
     @model_validator(mode="after")
@@ -162,7 +162,7 @@ def gate_of(leader: str, result: GateResult) -> Gate:
         verdict=result.verdict,
         regressions=result.regressions if compared else None,
         judged_by_targets=bool(result.demands),
-        repairs=len(result.demands) if met else 0,
+        repairs=len(result.demands) if met else len(result.repaired),
         reason=result.reason,
     )
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from agent.values import Candidate
 from envs.errors import PatchRejected
-from envs.suite import compare
+from envs.suite import BAD, compare
 from envs.values import Outcome, SuiteReport, Task
 from sandbox.values import Value
 from selection.values import Verdict
@@ -39,6 +39,8 @@ class GateResult(Value):
     """`suite` is a run of the whole suite."""
     regressions: tuple[str, ...] = ()
     """Confirmed: passed on base twice, and twice not with the patch."""
+    repaired: tuple[str, ...] = ()
+    """Confirmed: failed on base twice, and passed twice with the patch. Looked for only where nothing is demanded."""
     flaky: tuple[str, ...] = ()
     """Set aside: repetition contradicted the first run."""
 
@@ -131,7 +133,7 @@ def judge_patch(
             verdict = Verdict.PASS if targets else Verdict.UNKNOWN
             reason = f"{'passes the target tests; ' if targets else ''}{suite.why_none or 'there is no suite to run'}"
             return GateResult(verdict=verdict, reason=reason, **known)  # type: ignore[arg-type]
-        result = _through(patched, base, suite, rewritten)
+        result = _through(patched, base, suite, rewritten, seek=not targets)
     except PatchRejected as rejected:
         return GateResult(verdict=Verdict.FAIL, reason=f"does not apply: {rejected}")
     return result.model_copy(update=known)
@@ -161,25 +163,30 @@ def _contested(result: GateResult) -> GateResult:
     return result.model_copy(update={"verdict": Verdict.UNKNOWN, "reason": reason})
 
 
-def _through(patched: Tree, base: Tree, suite: BaseSuite, rewritten: Sequence[str]) -> GateResult:
-    """Go through the stages."""
+def _through(patched: Tree, base: Tree, suite: BaseSuite, rewritten: Sequence[str], *, seek: bool) -> GateResult:
+    """Go through the stages; `seek`: see whether tests that fail on base pass."""
     outcomes: dict[str, Outcome] = {}
     flaky: list[str] = []
+    repaired: list[str] = []
     report = SuiteReport(status="ran")
     for stage in suite.stages:
         report = _finished(patched, stage)
         outcomes |= report.outcomes
-        found = _against_base(patched, base, stage, report)
+        found = _against_base(patched, base, stage, report, seek=seek)
         flaky += found.flaky
+        repaired += (test for test in found.repaired if test not in repaired)
         seen = report.model_copy(update={"outcomes": outcomes})
         if found.verdict is not Verdict.PASS:
-            return _own_tests(found.model_copy(update={"suite": seen, "flaky": tuple(flaky)}), rewritten)
-    aside = f"; set aside as flaky: {_names(flaky)}" if flaky else ""
+            update = {"suite": seen, "flaky": tuple(flaky), "repaired": tuple(repaired)}
+            return _own_tests(found.model_copy(update=update), rewritten)
+    aside = f"; repaired: {_names(repaired)}" if repaired else ""
+    aside += f"; set aside as flaky: {_names(flaky)}" if flaky else ""
     return GateResult(
         verdict=Verdict.PASS,
         reason=f"no test that passes on base fails with it ({suite.part}){aside}",
         suite=report.model_copy(update={"outcomes": outcomes}),
         whole=not suite.stages[-1].tests,
+        repaired=tuple(repaired),
         flaky=tuple(flaky),
     )
 
@@ -192,8 +199,8 @@ def _finished(patched: Tree, stage: Stage) -> SuiteReport:
     return report
 
 
-def _against_base(patched: Tree, base: Tree, stage: Stage, report: SuiteReport) -> GateResult:
-    """Compare one stage and repeat what would count as a regression."""
+def _against_base(patched: Tree, base: Tree, stage: Stage, report: SuiteReport, *, seek: bool) -> GateResult:
+    """Compare one stage and repeat what would count as a regression, or as repaired."""
     if report.status != "ran" and stage.report.status == "ran":
         reason = f"with it the suite ends as {report.status.replace('_', ' ')}, on base it runs"
         return GateResult(verdict=Verdict.FAIL, reason=reason, suite=report)
@@ -201,21 +208,29 @@ def _against_base(patched: Tree, base: Tree, stage: Stage, report: SuiteReport) 
     # On base it did not come to its end either: what was not reached says nothing.
     missing = comparison.missing if report.status == "ran" else ()
     suspects = (*comparison.regressions, *missing)
-    if not suspects:
+    fixed = comparison.fixed if seek else ()
+    if not suspects and not fixed:
         if report.status != "ran" and len(comparison.missing) > len(report.having(Outcome.PASSED)):
             reason = f"most of the tests were not reached: the suite ends as {report.status.replace('_', ' ')}"
             return GateResult(verdict=Verdict.UNKNOWN, reason=reason)
         return GateResult(verdict=Verdict.PASS, reason="")
-    again = patched.suite(suspects, timeout_s=stage.patience_s, turn=2)
-    before = base.suite(suspects, timeout_s=stage.patience_s, turn=2)
+    again = patched.suite((*suspects, *fixed), timeout_s=stage.patience_s, turn=2)
+    before = base.suite((*suspects, *fixed), timeout_s=stage.patience_s, turn=2)
+    repaired = tuple(
+        test for test in fixed if before.outcomes.get(test) in BAD and again.outcomes.get(test) is Outcome.PASSED
+    )
     steady = [test for test in suspects if before.outcomes.get(test) is Outcome.PASSED]
     regressions = [test for test in steady if again.outcomes.get(test) is not Outcome.PASSED]
     flaky = tuple(test for test in suspects if test not in regressions)
     if regressions:
         return GateResult(
-            verdict=Verdict.FAIL, reason=f"breaks {_names(regressions)}", regressions=tuple(regressions), flaky=flaky
+            verdict=Verdict.FAIL,
+            reason=f"breaks {_names(regressions)}",
+            regressions=tuple(regressions),
+            repaired=repaired,
+            flaky=flaky,
         )
-    return GateResult(verdict=Verdict.PASS, reason="", flaky=flaky)
+    return GateResult(verdict=Verdict.PASS, reason="", repaired=repaired, flaky=flaky)
 
 
 def _own_tests(result: GateResult, rewritten: Sequence[str]) -> GateResult:

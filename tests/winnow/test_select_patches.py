@@ -107,6 +107,20 @@ def test_without_execution_texts_decide_and_no_sandbox_is_opened(winnow: Winnow,
     assert (result["status"], result["sandbox"], result["ran"], result["distinct"]) == ("chosen", "", 0, 4)
 
 
+def test_a_failing_test_that_a_change_repairs_speaks_for_it(winnow: Winnow, shop: Path, candidates: Path) -> None:
+    log = shop.parent / "out"
+    result = result_of(winnow("select", "-C", shop, candidates, "--json", "--out", log))
+    assert (result["chosen"], result["rule"]) == ("one/right", "size")
+    gates = {gate["leader"]: gate for gate in json.loads((log / "selection-log.json").read_text())["evidence"]["gates"]}
+    assert {name: gate.get("repairs", 0) for name, gate in gates.items()} == {
+        "one/right": 2,
+        "one/spelled": 2,
+        "two/breaks": 0,
+        "three/nothing": 0,
+    }
+    assert "repaired: tests/test_prices.py::test_total" in gates["one/right"]["reason"]
+
+
 def test_named_tests_must_pass(winnow: Winnow, shop: Path, candidates: Path) -> None:
     asked = ["select", "-C", shop, candidates, "--json", "-t"]
     result = result_of(winnow(*asked, "tests/test_prices.py::test_total"))

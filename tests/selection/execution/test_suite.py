@@ -175,3 +175,25 @@ def test_nobody_is_given_back_where_one_came_through_or_few_agree() -> None:
     # What fell before the suite says nothing about it.
     found = without_contested({**results, "four": unmet}, VOICES)
     assert [found[name].verdict for name in ("one", "four")] == [Verdict.UNKNOWN, Verdict.FAIL]
+
+
+class Shaky(Always):
+    """A tree on which one test, alone among the first run's, has another outcome when it is run again."""
+
+    def suite(self, tests: Sequence[str] = (), *, timeout_s: float | None = None, turn: int = 0) -> SuiteReport:
+        report = super().suite(tests, timeout_s=timeout_s, turn=turn)
+        return report.model_copy(update={"outcomes": {**report.outcomes, "tests/test_d.py::test_d": P if turn else F}})
+
+
+def test_what_fails_on_base_and_passes_is_confirmed_before_it_counts() -> None:
+    before = {**ALL, "tests/test_c.py::test_c": F, "tests/test_d.py::test_d": F}
+    suite = known_suite(PYTEST, ran(before, 5), TESTS, LIMITS)
+    result = judge_patch(Always(ALL), Always(before), suite)
+    assert (result.verdict, len(result.repaired)) == (Verdict.PASS, 2)
+    # On base the last one passes as well when it is run again.
+    result = judge_patch(Always(ALL), Shaky(before), suite)
+    assert result.repaired == ("tests/test_c.py::test_c",)
+    assert judge_patch(Always(before), Always(before), suite).repaired == ()
+    # Where something is demanded, that counts and nothing else.
+    demanded = {"targets": ("tests/test_c.py::test_c",), "failing": ran(before, 5)}
+    assert judge_patch(Always(ALL), Always(before), suite, **demanded).repaired == ()  # type: ignore[arg-type]
