@@ -197,3 +197,13 @@ def test_what_fails_on_base_and_passes_is_confirmed_before_it_counts() -> None:
     # Where something is demanded, that counts and nothing else.
     demanded = {"targets": ("tests/test_c.py::test_c",), "failing": ran(before, 5)}
     assert judge_patch(Always(ALL), Always(before), suite, **demanded).repaired == ()  # type: ignore[arg-type]
+
+
+def test_tests_are_named_as_far_as_one_command_holds_them() -> None:
+    many = {f"tests.test_{n:05}.Case.test": P for n in range(9000)}
+    command = Suite(kind="command", argv=("sh", "-c", "run {modules}"))
+    suite = run_suite_on_base(Runs(Timed(ran(many, 60, "timed_out"), ran({}, 0)), Ledger()), command, TESTS, LIMITS)
+    named = [test for stage in suite.stages for test in stage.tests]
+    assert 1000 < len(named) < 9000
+    assert len(" ".join(f"'{test}'" for test in named)) < 131_072
+    assert set(suite.stages[0].report.outcomes) == set(named)
