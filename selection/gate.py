@@ -209,10 +209,10 @@ def _against_base(patched: Tree, base: Tree, stage: Stage, report: SuiteReport, 
     missing = comparison.missing if report.status == "ran" else ()
     suspects = (*comparison.regressions, *missing)
     fixed = comparison.fixed if seek else ()
+    if not suspects and report.status != "ran" and len(comparison.missing) > len(report.having(Outcome.PASSED)):
+        reason = f"most of the tests were not reached: the suite ends as {report.status.replace('_', ' ')}"
+        return GateResult(verdict=Verdict.UNKNOWN, reason=reason)
     if not suspects and not fixed:
-        if report.status != "ran" and len(comparison.missing) > len(report.having(Outcome.PASSED)):
-            reason = f"most of the tests were not reached: the suite ends as {report.status.replace('_', ' ')}"
-            return GateResult(verdict=Verdict.UNKNOWN, reason=reason)
         return GateResult(verdict=Verdict.PASS, reason="")
     again = patched.suite((*suspects, *fixed), timeout_s=stage.patience_s, turn=2)
     before = base.suite((*suspects, *fixed), timeout_s=stage.patience_s, turn=2)

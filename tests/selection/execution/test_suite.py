@@ -8,7 +8,7 @@ from selection.execution.impact import NearTests
 from selection.execution.ledger import Ledger
 from selection.execution.runs import Runs
 from selection.execution.suite import SuiteLimits, known_suite, run_suite_on_base
-from selection.gate import GateResult, Stage, judge_patch, without_contested
+from selection.gate import BaseSuite, GateResult, Stage, judge_patch, without_contested
 from selection.values import Verdict
 from tests.selection.bench_kit import ScriptedBench
 
@@ -207,3 +207,14 @@ def test_tests_are_named_as_far_as_one_command_holds_them() -> None:
     assert 1000 < len(named) < 9000
     assert len(" ".join(f"'{test}'" for test in named)) < 131_072
     assert set(suite.stages[0].report.outcomes) == set(named)
+
+
+def test_a_repaired_test_does_not_stand_for_those_that_were_not_reached() -> None:
+    failing, reached = "tests/test_e.py::test_e", ran({**ALL, "tests/test_e.py::test_e": F}, 5, "timed_out")
+    suite = BaseSuite(stages=(Stage(report=reached),))
+
+    class Late(Always):
+        def suite(self, tests: Sequence[str] = (), *, timeout_s: float | None = None, turn: int = 0) -> SuiteReport:
+            return ran({failing: P}, 5, "timed_out")
+
+    assert judge_patch(Late({}), Always(reached.outcomes), suite).verdict is Verdict.UNKNOWN
