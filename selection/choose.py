@@ -117,8 +117,7 @@ def _executed(assessment: Assessment) -> list[Score]:
 def _settled(assessment: Assessment, decision: Decision) -> bool:
     """Whether another round would be a waste; see `selection.settle`."""
     evidence = assessment.evidence
-    voices = {entry.candidate_id: entry.voice for entry in evidence.entries}
-    agreed = {cluster.leader: len({voices[member] for member in cluster.members}) for cluster in evidence.clusters}
+    agreed = {leader: len(voices) for leader, voices in evidence.voices.items()}
     chosen = agreed.get(decision.chosen) if decision.chosen else None
     fallen = sum(gate.verdict is Verdict.FAIL for gate in evidence.gates)
     return is_settled(

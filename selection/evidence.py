@@ -136,6 +136,12 @@ class Evidence(Value):
         """Clusters by their leaders, sorted."""
         return tuple(sorted(cluster.leader for cluster in self.clusters))
 
+    @property
+    def voices(self) -> dict[str, frozenset[str]]:
+        """Who came to each change, by its leader; see `Entry.voice`."""
+        of = {entry.candidate_id: entry.voice for entry in self.entries}
+        return {cluster.leader: frozenset(of[member] for member in cluster.members) for cluster in self.clusters}
+
 
 def entry_of(candidate: Candidate, *, position: int, family: str = "") -> Entry:
     """Keep of a candidate what a decision may know: its claims and its summary stay behind."""

@@ -171,9 +171,7 @@ class Selector:
                     gates[name] = result
         if lost and not gates:
             raise lost[0]
-        entries = {entry.candidate_id: entry for entry in evidence.entries}
-        voices = {c.leader: {entries[member].voice for member in c.members} for c in evidence.clusters}
-        return without_contested(gates, voices)
+        return without_contested(gates, evidence.voices)
 
     def _suite(self, execution: Execution, changes: Mapping[str, Sequence[FileChange]]) -> BaseSuite:
         """What of the suite is run, on base."""

@@ -16,6 +16,7 @@ from envs.workspace import Workspace, open_workspace
 from sandbox.errors import ImageUnavailable
 from sandbox.values import SandboxSpec
 from selection.execution.suite import SuiteLimits
+from winnow.plan import who_proposes
 from winnow.settings import Settings, caller
 from winnow.state import Site
 
@@ -174,7 +175,7 @@ def _patience(settings: Settings) -> float:
     The search needs to know what fails. Agents find out, and what takes longer than this is not run as a whole with a change either.
     """
     within = SuiteLimits(seconds=settings.selection.suite_seconds).wall_s
-    return min(settings.suite.timeout_s, within) if settings.model.names else settings.suite.timeout_s
+    return settings.suite.timeout_s if "repair" in who_proposes(settings) else min(settings.suite.timeout_s, within)
 
 
 def _on_base(workspace: Workspace, suite: Suite, task: Task, patience_s: float) -> tuple[SuiteReport, tuple[str, ...]]:
