@@ -19,6 +19,8 @@ from selection.values import Verdict
 
 _LEAST_S, _SLOWER = 60.0, 4.0
 """A run with a patch may take this many times as long as on base, and this much more: other sandboxes run beside it."""
+_NOT_STARTED = "the command of the tests could not be started with it"
+_CUT_SHORT = ("timed_out", "crashed", "unusable")
 _LEAST_VOICES = 3
 """That break the same tests before these tests are doubted."""
 
@@ -127,6 +129,8 @@ def judge_patch(
             met = set(compare(failing, shown).fixed) if failing else set(shown.having(Outcome.PASSED))
             unmet = [test for test in targets if test not in met]
             known |= {"targets": shown}  # type: ignore[dict-item]
+            if _not_started(shown):
+                return GateResult(verdict=Verdict.UNKNOWN, reason=_NOT_STARTED, **known)  # type: ignore[arg-type]
             if unmet or shown.status != "ran":
                 return GateResult(verdict=Verdict.FAIL, reason=_unmet(unmet, shown), **known)  # type: ignore[arg-type]
         if not suite.stages:
@@ -201,8 +205,10 @@ def _finished(patched: Tree, stage: Stage) -> SuiteReport:
 
 def _against_base(patched: Tree, base: Tree, stage: Stage, report: SuiteReport, *, seek: bool) -> GateResult:
     """Compare one stage and repeat what would count as a regression, or as repaired."""
+    if _not_started(report):
+        return GateResult(verdict=Verdict.UNKNOWN, reason=_NOT_STARTED, suite=report)
     if report.status != "ran" and stage.report.status == "ran":
-        reason = f"with it the suite ends as {report.status.replace('_', ' ')}, on base it runs"
+        reason = f"with it the suite ends as {_ended(report)}, on base it runs"
         return GateResult(verdict=Verdict.FAIL, reason=reason, suite=report)
     comparison = compare(stage.report, report)
     # On base it did not come to its end either: what was not reached says nothing.
@@ -210,27 +216,39 @@ def _against_base(patched: Tree, base: Tree, stage: Stage, report: SuiteReport, 
     suspects = (*comparison.regressions, *missing)
     fixed = comparison.fixed if seek else ()
     if not suspects and report.status != "ran" and len(comparison.missing) > len(report.having(Outcome.PASSED)):
-        reason = f"most of the tests were not reached: the suite ends as {report.status.replace('_', ' ')}"
+        reason = f"most of the tests were not reached: the suite ends as {_ended(report)}"
         return GateResult(verdict=Verdict.UNKNOWN, reason=reason)
-    if not suspects and not fixed:
-        return GateResult(verdict=Verdict.PASS, reason="")
+    if suspects or fixed:
+        return _repeated(patched, base, stage, suspects, fixed)
+    return GateResult(verdict=Verdict.PASS, reason="")
+
+
+def _repeated(patched: Tree, base: Tree, stage: Stage, suspects: Sequence[str], fixed: Sequence[str]) -> GateResult:
+    """Run again what did otherwise than on base, with the patch and on base."""
     again = patched.suite((*suspects, *fixed), timeout_s=stage.patience_s, turn=2)
     before = base.suite((*suspects, *fixed), timeout_s=stage.patience_s, turn=2)
     repaired = tuple(
         test for test in fixed if before.outcomes.get(test) in BAD and again.outcomes.get(test) is Outcome.PASSED
     )
     steady = [test for test in suspects if before.outcomes.get(test) is Outcome.PASSED]
-    regressions = [test for test in steady if again.outcomes.get(test) is not Outcome.PASSED]
-    flaky = tuple(test for test in suspects if test not in regressions)
+    regressions = tuple(test for test in steady if again.outcomes.get(test) is not Outcome.PASSED)
+    lost = [test for test in suspects if test not in before.outcomes] if before.status in _CUT_SHORT else []
+    flaky = tuple(test for test in suspects if test not in regressions and test not in lost)
+    verdict, reason = Verdict.PASS, ""
     if regressions:
-        return GateResult(
-            verdict=Verdict.FAIL,
-            reason=f"breaks {_names(regressions)}",
-            regressions=tuple(regressions),
-            repaired=repaired,
-            flaky=flaky,
-        )
-    return GateResult(verdict=Verdict.PASS, reason="", repaired=repaired, flaky=flaky)
+        verdict, reason = Verdict.FAIL, f"breaks {_names(regressions)}"
+    elif lost:
+        verdict, reason = Verdict.UNKNOWN, f"{_names(lost)} not passing; on base a second run ended as {_ended(before)}"
+    return GateResult(verdict=verdict, reason=reason, regressions=regressions, repaired=repaired, flaky=flaky)
+
+
+def _not_started(report: SuiteReport) -> bool:
+    """Whether the shell could not run the command (126) or not find it (127): that says nothing of a change."""
+    return report.status == "unusable" and report.exit_code in (126, 127)
+
+
+def _ended(report: SuiteReport) -> str:
+    return report.status.replace("_", " ")
 
 
 def _own_tests(result: GateResult, rewritten: Sequence[str]) -> GateResult:
@@ -259,7 +277,7 @@ def _lies_in(test: str, files: Sequence[str]) -> bool:
 def _unmet(unmet: Sequence[str], report: SuiteReport) -> str:
     """Why the targets are not met."""
     if report.status != "ran":
-        return f"the target tests end as {report.status.replace('_', ' ')} in a fresh sandbox"
+        return f"the target tests end as {_ended(report)} in a fresh sandbox"
     return f"{_names(unmet)} still not passing in a fresh sandbox"
 
 

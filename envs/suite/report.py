@@ -1,7 +1,7 @@
 """From the lines that a runner wrote to a report."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from envs.suite.lines import read_outcomes
@@ -71,6 +71,26 @@ def printed_report(result: ExecResult) -> SuiteReport:
     bad = any(outcome in {Outcome.FAILED, Outcome.ERROR} for outcome in outcomes.values())
     status = "ran" if (result.exit_code == 0) != bad and (result.exit_code or 0) >= 0 else "crashed"
     return _report("timed_out" if result.timed_out else status, result).model_copy(update={"outcomes": outcomes})
+
+
+def joined_report(reports: Sequence[SuiteReport]) -> SuiteReport:
+    """Return one report of several runs of one suite, each of other tests: it `ran` when all of them did.
+
+    Args:
+        reports: at least one, in the order of the runs.
+    """
+    if len(reports) == 1:
+        return reports[0]
+    worst = next((report for report in reports if report.status != "ran"), reports[-1])
+    return worst.model_copy(
+        update={
+            "outcomes": {test: outcome for report in reports for test, outcome in report.outcomes.items()},
+            "messages": {test: text for report in reports for test, text in report.messages.items()},
+            "durations": {test: taken for report in reports for test, taken in report.durations.items()},
+            "seconds": sum(report.seconds for report in reports),
+            "cpu_seconds": sum(report.cpu_seconds for report in reports),
+        }
+    )
 
 
 def log_tail(result: ExecResult) -> str:

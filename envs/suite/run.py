@@ -2,11 +2,12 @@
 
 import json
 import shlex
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 
-from envs.suite.report import command_report, printed_report, read_report
+from envs.suite.report import command_report, joined_report, printed_report, read_report
 from envs.values import Suite, SuiteReport
 from sandbox.port import Sandbox
 
@@ -24,6 +25,9 @@ DETERMINISM = {
 REPORT_BYTES = 256 << 20
 OUTPUT_BYTES = 16 << 20
 """Of a command whose output is read."""
+
+NAMES_BYTES = 100_000
+"""Of the tests that one command names: they may stand in one argument of a shell, and Linux lets an argument have 131,072."""
 
 TESTS, MODULES = "{tests}", "{modules}"
 """In a command: where tests are named, as given; and as dotted names of Python modules. Such a command's output is read test by test."""
@@ -95,13 +99,35 @@ def takes_tests(suite: Suite) -> bool:
 def _run_command(box: Sandbox, suite: Suite, tests: Sequence[str], timeout: float) -> SuiteReport:
     if not takes_tests(suite):
         return command_report(box.exec(suite.argv, timeout=timeout, env=DETERMINISM))
-    names = list(tests or suite.paths)
-    modules = names
-    if any(MODULES in word for word in suite.argv) and names:
-        modules = box.exec(("sh", "-c", _NAMES, "sh", *names), timeout=60).out.splitlines()
-    places = {TESTS: shlex.join(names), MODULES: shlex.join(modules)}
-    argv = [word.replace(TESTS, places[TESTS]).replace(MODULES, places[MODULES]) for word in suite.argv]
-    return printed_report(box.exec(argv, timeout=timeout, env=DETERMINISM, max_bytes=OUTPUT_BYTES))
+    reports: list[SuiteReport] = []
+    end = time.monotonic() + timeout
+    for names in _batches(tests or suite.paths):
+        left = end - time.monotonic()
+        if reports and left <= 0:
+            reports.append(SuiteReport(status="timed_out"))
+            break
+        modules = names
+        if any(MODULES in word for word in suite.argv) and names:
+            modules = box.exec(("sh", "-c", _NAMES, "sh", *names), timeout=60).out.splitlines()
+        places = {TESTS: shlex.join(names), MODULES: shlex.join(modules)}
+        argv = [word.replace(TESTS, places[TESTS]).replace(MODULES, places[MODULES]) for word in suite.argv]
+        reports.append(printed_report(box.exec(argv, timeout=left, env=DETERMINISM, max_bytes=OUTPUT_BYTES)))
+        if reports[-1].status == "timed_out":
+            break
+    return joined_report(reports)
+
+
+def _batches(names: Sequence[str]) -> Iterator[list[str]]:
+    """As many names at once as one command can hold; one batch of none where there are none."""
+    batch: list[str] = []
+    size = 0
+    for name in names:
+        size += len(shlex.quote(name).encode()) + 1
+        if batch and size > NAMES_BYTES:
+            yield batch
+            batch, size = [], len(shlex.quote(name).encode()) + 1
+        batch.append(name)
+    yield batch
 
 
 def runner_argv(suite: Suite, script: str, results: str, selection: str, *, everything: bool) -> tuple[str, ...]:

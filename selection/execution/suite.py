@@ -1,7 +1,6 @@
 """What of a repository's suite is run with every change, and what it shows on base."""
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 from envs.suite import BAD
@@ -16,8 +15,6 @@ _MOST_FILES = 60
 _SHORT_S = 10.0
 """A suite that takes no more CPU time on base is run as a whole at once."""
 _FIRST_FILES = 8
-_MOST_NAMES = 100_000
-"""Bytes of the names of single tests that are run at once: they may have to fit into one argument of a shell, which holds 131,072."""
 _WALL = 4.0
 """Tests wait, and other sandboxes run beside them."""
 _UNABLE: Mapping[str, str] = {
@@ -101,7 +98,7 @@ def _stages(files: Sequence[str], report: SuiteReport) -> tuple[Stage, ...]:
 
     Where the files did not all come to their end on base, single tests are named.
     """
-    passed = _nameable(report.having(Outcome.PASSED))
+    passed = report.having(Outcome.PASSED)
     if not passed:
         return ()
     if report.status != "ran":
@@ -116,12 +113,6 @@ def _stages(files: Sequence[str], report: SuiteReport) -> tuple[Stage, ...]:
         for part in (first, others)
         if Outcome.PASSED in _of(part, report).values()
     )
-
-
-def _nameable(tests: Sequence[str]) -> tuple[str, ...]:
-    """The first tests whose names can be given to one command."""
-    ends = accumulate(len(test.encode()) + 3 for test in tests)  # quotes and a space
-    return tuple(test for test, end in zip(tests, ends, strict=True) if end <= _MOST_NAMES)
 
 
 def _of(files: Sequence[str], report: SuiteReport) -> dict[str, Outcome]:
@@ -155,7 +146,6 @@ def _part(report: SuiteReport, tests: NearTests, seconds: float) -> tuple[Stage,
         if cost <= left:
             left -= cost
             chosen += by_file.get(file, ())
-    chosen = list(_nameable(chosen))
     if not chosen:
         return ()
     outcomes = {test: report.outcomes[test] for test in chosen}

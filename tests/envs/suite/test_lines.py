@@ -80,6 +80,28 @@ def test_a_command_is_told_which_tests_and_is_read_test_by_test(tree: Tree, box:
         assert (alone.status, list(alone.outcomes)) == ("ran", ["pkg.test_c.A.test_a"])
 
 
+def test_more_tests_than_one_command_can_name_run_in_turns(tree: Tree, box: Sandbox) -> None:
+    # Linux refuses an argument of 131,072 bytes; the names below have 270,000.
+    printer = 'for name; do echo "test ($name) ... ok"; done; case $* in *n01999*) exit 1;; esac'
+    tree({"runner.sh": printer})
+    names = [f"n{at:05}{'x' * 80}.{'y' * 45}" for at in range(2000)]
+    suite = Suite(kind="command", argv=("sh", "-c", "sh runner.sh {modules}"))
+    report = run_suite(box, suite, names[:-1])
+    assert (report.status, len(report.outcomes), report.seconds > 0) == ("ran", 1999, True)
+    assert list(report.outcomes) == [f"{name}.test" for name in names[:-1]]
+    # The last batch ends in a way that its outcomes do not explain.
+    report = run_suite(box, suite, names)
+    assert (report.status, report.exit_code, len(report.outcomes)) == ("crashed", 1, 2000)
+
+
+def test_turns_share_the_time(tree: Tree, box: Sandbox) -> None:
+    tree({"runner.sh": 'sleep 2; for name; do echo "test ($name) ... ok"; done'})
+    suite = Suite(kind="command", argv=("sh", "-c", "sh runner.sh {tests}"))
+    report = run_suite(box, suite, [f"n{at:05}{'x' * 130}" for at in range(2400)], timeout_s=5)
+    assert report.status == "timed_out"
+    assert 0 < len(report.outcomes) < 2400
+
+
 def test_a_command_without_a_place_is_judged_by_its_end(box: Sandbox) -> None:
     suite = Suite(kind="command", argv=("sh", "-c", "echo 'test_x (a.B) ... ok'"))
     assert dict(run_suite(box, suite, ["anything"]).outcomes) == {"command": Outcome.PASSED}

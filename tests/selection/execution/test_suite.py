@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import pytest
+
 from envs.values import Outcome, Patch, Suite, SuiteReport
 from selection.execution.impact import NearTests
 from selection.execution.ledger import Ledger
@@ -199,14 +201,37 @@ def test_what_fails_on_base_and_passes_is_confirmed_before_it_counts() -> None:
     assert judge_patch(Always(ALL), Always(before), suite, **demanded).repaired == ()  # type: ignore[arg-type]
 
 
-def test_tests_are_named_as_far_as_one_command_holds_them() -> None:
-    many = {f"tests.test_{n:05}.Case.test": P for n in range(9000)}
-    command = Suite(kind="command", argv=("sh", "-c", "run {modules}"))
-    suite = run_suite_on_base(Runs(Timed(ran(many, 60, "timed_out"), ran({}, 0)), Ledger()), command, TESTS, LIMITS)
-    named = [test for stage in suite.stages for test in stage.tests]
-    assert 1000 < len(named) < 9000
-    assert len(" ".join(f"'{test}'" for test in named)) < 131_072
-    assert set(suite.stages[0].report.outcomes) == set(named)
+class Ending(Always):
+    """A tree on which runs of a turn, or all, end in a way of their own and reach nothing."""
+
+    def __init__(self, outcomes: Mapping[str, Outcome], end: SuiteReport, turn: int | None = None) -> None:
+        super().__init__(outcomes)
+        self._end, self._turn = end, turn
+
+    def suite(self, tests: Sequence[str] = (), *, timeout_s: float | None = None, turn: int = 0) -> SuiteReport:
+        return self._end if self._turn in (None, turn) else super().suite(tests, timeout_s=timeout_s, turn=turn)
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(126, Verdict.UNKNOWN), (127, Verdict.UNKNOWN), (4, Verdict.FAIL)])
+def test_a_command_that_no_shell_can_start_says_nothing_of_a_change(code: int, verdict: Verdict) -> None:
+    suite = known_suite(PYTEST, ran(ALL, 5), TESTS, LIMITS)
+    ending = Ending(ALL, SuiteReport(status="unusable", exit_code=code))
+    assert judge_patch(ending, Always(ALL), suite).verdict is verdict
+    target, failing = "tests/test_a.py::test_a", ran({"tests/test_a.py::test_a": F}, 1)
+    assert judge_patch(ending, Always(ALL), suite, targets=(target,), failing=failing).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [("timed_out", Verdict.UNKNOWN), ("crashed", Verdict.UNKNOWN), ("nothing_collected", Verdict.PASS)],
+)
+def test_what_a_second_run_on_base_does_not_reach_is_not_called_flaky(status: str, verdict: Verdict) -> None:
+    suite = known_suite(PYTEST, ran(ALL, 5), TESTS, LIMITS)
+    broken = {**ALL, next(iter(ALL)): F}
+    base = Ending(ALL, SuiteReport.model_validate({"status": status}), turn=2)
+    result = judge_patch(Always(broken), base, suite)
+    # Tests whose names differ from run to run are not found again: those are no regressions.
+    assert (result.verdict, bool(result.flaky)) == (verdict, verdict is Verdict.PASS)
 
 
 def test_a_repaired_test_does_not_stand_for_those_that_were_not_reached() -> None:
