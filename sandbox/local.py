@@ -52,7 +52,11 @@ def configuration(spec: SandboxSpec, **more: object) -> dict[str, object]:
 
 
 def without_image(kind: str, spec: SandboxSpec) -> None:
-    """Raise `SandboxUnavailable` when an image was named or its tree is wanted, which would be ignored silently otherwise."""
+    """Raise `SandboxUnavailable` when something is wanted that needs an image or Docker, and would be ignored silently otherwise."""
+    if spec.hosts:
+        raise SandboxUnavailable(
+            f"{kind} machines cannot stand for {', '.join(spec.hosts)}", hint="Start a Docker Engine."
+        )
     if spec.image or spec.keep:
         raise SandboxUnavailable(
             f"{kind} machines have no images, but {spec.image!r} was named",

@@ -25,6 +25,8 @@ class SandboxSpec(Value):
     """Variables of every command, over PATH, HOME, USER, LOGNAME, LANG, TMPDIR and TERM=dumb. The caller's environment never enters."""
     network: bool = False
     """False: no interface but loopback."""
+    hosts: tuple[str, ...] = ()
+    """Names of hosts that mean the sandbox itself: for servers that tests expect elsewhere. Docker only."""
     cpus: float = Field(default=1.0, gt=0)
     """CPU share, in cores. Enforced by Docker; the confined local sandbox only pins to that many cores."""
     memory_mb: int = Field(default=2048, ge=64)

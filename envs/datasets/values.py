@@ -36,6 +36,8 @@ class Installation(Value):
     suite_command: str = ""
     """Arguments of Python that run the whole suite, or parts: {tests} stands for files or ids, {modules} for their dotted names.
     Empty: pytest or unittest, as the repository says."""
+    web: tuple[str, ...] = ()
+    """Hosts of the web that the tests ask. In an image that is built here, an httpbin answers for them, over HTTP and HTTPS."""
     log_parser: str = ""
     """Name of the parser of its log, as the `swebench` package has it."""
     compiled: bool = False

@@ -25,6 +25,8 @@ from sandbox.values import ExecResult, SandboxSpec, Value
 FORMAT = 4
 """Raised when grades from before must not be taken any more."""
 LOG_BYTES = 32 << 20
+SERVE = "/opt/winnow/web/serve"
+"""In images that were built for tests which ask hosts of the web: starts servers that answer for them."""
 LIMITS = SandboxSpec(memory_mb=4096, disk_mb=2048, pids=1024)
 KEPT: tuple[Status, ...] = ("resolved", "unresolved", "not_applied")
 """What is remembered: the rest may be otherwise next time."""
@@ -97,6 +99,9 @@ class ContainerGrader:
             if self._cache and (known := self._cache.load(key, Graded)):
                 return known.model_copy(update={"grade": known.grade.model_copy(update={"cached": True})})
             graded = self._in_container(record, gold, patch, place)
+            if patch.is_empty and graded.grade.status == "resolved":
+                reason = f"{graded.grade.reason} The tests of the dataset do not tell a right patch from none."
+                graded = graded.model_copy(update={"grade": graded.grade.model_copy(update={"reason": reason})})
             if graded.silent and not patch.is_empty and self._base_speaks(record, gold, place):
                 grade = graded.grade.model_copy(
                     update={"status": "unresolved", "reason": "With the patch, the tests do not start."}
@@ -136,12 +141,16 @@ class ContainerGrader:
     def _in_container(self, record: Record, gold: Gold, patch: Patch, place: Place) -> Graded:
         known = installation(record)
         tests = test_run(record, gold, known)
+        web = known.web if known and place.kind == "built" else ()
+        if web:
+            tests = tests.model_copy(update={"setup": (f". {SERVE}", *tests.setup)})
         compiled = bool(known and known.compiled)
         spec = self._limits.model_copy(
             update={
                 "image": place.image,
                 "workdir": place.workdir,
                 "keep": True,
+                "hosts": web,
                 "lifetime_s": (2 if compiled else 1) * self._timeout + 900,  # compiling may take as long as the tests
                 "env": {**self._limits.env, **(known.env if known and place.kind != "built" else {})},
             }

@@ -46,6 +46,8 @@ def make_plan(record: Record, known: Installation, *, version: str | None, pytho
         python: version of the base image's interpreter; empty: not known.
     """
     plan = known.model_dump(mode="json", exclude={"python", "setup", "test_command", "suite_command", "log_parser"})
+    if not known.web:
+        del plan["web"]
     # There is no tag in a tree without history.
     plan["env"] = {SCM: version or _made_up(record.version), **plan["env"]}
     plan["as_of"] = _no_earlier_than(known.as_of, python)

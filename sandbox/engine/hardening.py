@@ -79,6 +79,7 @@ def host_options(spec: SandboxSpec, user: Sequence[int], volumes: Iterable[str])
         "nano_cpus": int(spec.cpus * 1e9),
         "pids_limit": spec.pids + 1,  # the supervisor itself counts
         "network_mode": "bridge" if spec.network else "none",
+        "extra_hosts": dict.fromkeys(spec.hosts, "127.0.0.1"),
         "ipc_mode": "private",
         "shm_size": f"{SHM_MB}m",
         "ulimits": [Ulimit(name="core", soft=0, hard=0)],

@@ -79,6 +79,8 @@ class TestView:
             pass
 
     def test_image_is_refused(self, confined):
+        with pytest.raises(SandboxUnavailable, match=r"there\.example"), confined.open(hosts=("there.example",)):
+            pass
         with pytest.raises(SandboxUnavailable, match="no images"), confined.open(image="debian:12"):
             pass
 

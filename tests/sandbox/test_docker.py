@@ -100,6 +100,13 @@ class TestContainers:
             assert found["HostConfig"]["LogConfig"]["Type"] == "none"
             assert found["HostConfig"]["CapDrop"] == ["ALL"]
 
+    def test_hosts_that_are_the_sandbox_itself(self, docker_kind):
+        with docker_kind.open(hosts=("there.example",)) as machine:
+            assert machine.exec(["getent", "hosts", "there.example"], timeout=10).out.split()[0] == "127.0.0.1"
+            # As on port 80 of the host that it stands for.
+            serve = "import socket; s = socket.create_server(('there.example', 80)); print(s.getsockname())"
+            assert machine.exec(["python3", "-c", serve], timeout=10).out.strip() == "('127.0.0.1', 80)"
+
     def test_opens_fast(self, docker_kind):
         times = []
         for _ in range(3):

@@ -25,7 +25,26 @@ FIXED = {
 }
 
 
-def write_task(top: Path) -> tuple[Path, str]:
+ASKS = """import json
+import ssl
+import urllib.request
+
+
+def asked(url, **more):
+    return json.load(urllib.request.urlopen(url, timeout=20, **more))
+
+
+def test_plain():
+    assert asked("http://httpbin.org/get?a=b")["args"] == {"a": "b"}
+
+
+def test_over_tls():
+    trusted = ssl.create_default_context(cafile="/etc/ssl/certs/ca-certificates.crt")
+    assert asked("https://httpbin.org/get?a=b", context=trusted)["args"] == {"a": "b"}
+"""
+
+
+def write_task(top: Path, repository: str = "some/half", version: str = "") -> tuple[Path, str]:
     """Make a mirror whose history goes on after the base, and a dataset of its one task; return it and the later commit."""
     work = top / "work"
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(work))
@@ -43,10 +62,14 @@ def write_task(top: Path) -> tuple[Path, str]:
 
     subprocess.run(["git", "init", "-q", str(work)], check=True)
     base, fix = commit(PROJECT), commit(FIXED)
-    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(top / "mirrors/some__half.git")], check=True)
+    subprocess.run(
+        ["git", "clone", "-q", "--bare", str(work), str(top / f"mirrors/{repository.replace('/', '__')}.git")],
+        check=True,
+    )
     row = {
-        "instance_id": "some__half-1",
-        "repo": "some/half",
+        "instance_id": f"{repository.replace('/', '__')}-1",
+        "repo": repository,
+        "version": version,
         "base_commit": base,
         "problem_statement": "half(4) is 1",
         "patch": diff("half_thing.py"),
@@ -117,6 +140,30 @@ def test_from_a_repository_to_reports(docker_base: str, tmp_path: Path, monkeypa
     finally:
         _, removed = winnow("images", "clean", "some__half-1")
     assert removed["removed"] == [image]
+
+
+def test_tests_that_ask_the_web_are_answered_inside(
+    docker_base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROJECT, "tests/test_asks.py", ASKS)
+    tasks, _ = write_task(tmp_path, "psf/requests", "2.3")
+    row = json.loads(tasks.read_text())
+    row["PASS_TO_PASS"] += ["tests/test_asks.py::test_plain", "tests/test_asks.py::test_over_tls"]
+    # A touched file is run; this one only gets a line more.
+    lines = ASKS.count("\n")
+    row["test_patch"] += (
+        "diff --git a/tests/test_asks.py b/tests/test_asks.py\n--- a/tests/test_asks.py\n+++ b/tests/test_asks.py\n"
+        f"@@ -{lines} +{lines},2 @@\n {ASKS.splitlines()[-1]}\n+# asked\n"
+    )
+    tasks.write_text(json.dumps(row))
+    monkeypatch.setenv("WINNOW_RUN_CACHE_DIR", str(tmp_path / "cache"))
+    where = ("--mirror", str(tmp_path / "mirrors"), "--repository-url", "", "--base-image", BASE, "--no-pull")
+    try:
+        code, said = winnow("grade", str(tasks), "--gold", "--run-id", "r", *where, "-o", str(tmp_path / "out"))
+        logs = [path.read_text() for path in tmp_path.glob("out/**/test_output.txt")]
+        assert (code, said["systems"][0]["resolved"]) == (0, 1), logs
+    finally:
+        winnow("images", "clean", "psf__requests-1")
 
 
 def test_nothing_to_grade_is_bad_usage(tmp_path: Path) -> None:

@@ -30,6 +30,18 @@ ACTIVATE = """\
 conda() { :; }
 export CONDA_DEFAULT_ENV=testbed VIRTUAL_ENV=%s PATH="%s/bin:$PATH"
 """ % (ENV, ENV)
+WEB = KEPT + "/web"
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+SERVE = """\
+# Sourced before tests that ask hosts of the web: starts servers that answer for them, once, and waits until they do.
+winnow_web_started() { (exec 3<>/dev/tcp/127.0.0.1/80 && exec 3<>/dev/tcp/127.0.0.1/443) 2>/dev/null; }
+if ! winnow_web_started; then
+    winnow_web="%(web)s/bin/gunicorn --daemon --worker-class gthread --threads 32 --worker-tmp-dir /tmp --chdir /"
+    $winnow_web --bind 127.0.0.1:80 httpbin:app
+    $winnow_web --bind 127.0.0.1:443 --certfile %(web)s/cert.pem --keyfile %(web)s/key.pem httpbin:app
+    for winnow_tried in $(seq 150); do winnow_web_started && break; sleep 0.1; done
+fi
+""" % {"web": WEB}
 GIT = ["git", "-c", "user.name=winnow", "-c", "user.email=winnow@localhost", "-c", "commit.gpgSign=false"]
 
 
@@ -250,9 +262,42 @@ def by_path() -> None:
             stream.write("".join(top + "\n" for top in tops))
 
 
+def web(hosts: List[str]) -> None:
+    """Install servers that answer for hosts of the web."""
+    uv = TOOLS + "/bin/uv"
+    pip = [uv, "pip", "install", "-q", "--python", WEB + "/bin/python"]
+    if not os.path.exists(uv):
+        pip = [WEB + "/bin/python", "-m", "pip", "install", "-q"]
+    must(
+        run([sys.executable, "-m", "venv", WEB])
+        and run([*pip, "httpbin==0.10.2", "gunicorn==23.0.0", "setuptools<81"]),
+        "httpbin cannot be installed, which answers for %s" % ", ".join(hosts),
+    )
+    names = "subjectAltName=" + ",".join("DNS:" + host for host in hosts)
+    key, cert = WEB + "/key.pem", WEB + "/cert.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "36500", "-addext"]
+    must(run([*make, names, "-subj", "/CN=" + hosts[0], "-keyout", key, "-out", cert]), "no certificate can be made")
+    os.chmod(key, 0o644)  # servers run as a user whose number is not known here
+    with open(WEB + "/serve", "w") as stream:
+        stream.write(SERVE)
+
+
+def trust() -> None:
+    """Add the servers' certificate to every bundle of authorities that tests may consult: the system's, packages', the project's own."""
+    bundles = glob.glob(ENV + "/lib/python*/site-packages/**/cacert.pem", recursive=True)
+    with open(WEB + "/cert.pem") as stream:
+        ours = stream.read()
+    for path in [AUTHORITIES, *bundles, *glob.glob(TESTBED + "/**/cacert.pem", recursive=True)]:
+        if os.path.exists(path):
+            with open(path, "a") as bundle:
+                bundle.write("\n" + ours)
+
+
 def environment(plan: Dict[str, Any]) -> None:
     """Everything that tasks of one version share."""
     debian(list(plan["apt"]))
+    if plan.get("web"):
+        web(plan["web"])
     packages = Packages(plan["as_of"])
     packages.create()
     variables(plan)
@@ -277,6 +322,8 @@ def task(plan: Dict[str, Any]) -> None:
     variables(plan)
     must(project(plan, packages, quick=not plan.get("isolated")), "the project cannot be installed")
     by_path()
+    if plan.get("web"):
+        trust()
     os.chdir(TESTBED)
     if subprocess.run(["git", "diff", "--quiet"], check=False).returncode:
         must(run([*GIT, "commit", "-q", "-a", "-m", "Prepared for the tests"]), "the tree cannot be committed")
