@@ -43,6 +43,17 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
         assert [(one.task_id, one.system, one.patch.diff) for one in read] == [("a", "me", "x\n"), ("b", "me", "")]
 
 
+def test_the_official_harness_reads_what_was_written(tmp_path: Path) -> None:
+    harness = pytest.importorskip("swebench.harness.utils")
+    given = [Prediction(task_id=name, system="me", patch=Patch(diff=f"of {name}")) for name in ("a", "b")]
+    for path in write_predictions(tmp_path, given):
+        read = harness.get_predictions_from_file(str(path), "none", "test")
+        assert [(one["instance_id"], one["model_name_or_path"], one["model_patch"]) for one in read] == [
+            ("a", "me", "of a\n"),
+            ("b", "me", "of b\n"),
+        ]
+
+
 def test_bad_predictions_are_named(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     for rows, said in (
