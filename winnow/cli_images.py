@@ -33,8 +33,9 @@ def build(  # noqa: PLR0917 - Typer reads options from parameters
 ) -> None:
     """Find, pull or build the image of each task. The exit code is 23 when some cannot be had."""
     from winnow.images import Readied, ready_images
+    from winnow.machines import Machines
     from winnow.settings import load
-    from winnow.solve import provider_of
+    from winnow.solve import provider_of, silent
     from winnow.testbeds import task_images
 
     console = Console(stderr=True)
@@ -59,8 +60,11 @@ def build(  # noqa: PLR0917 - Typer reads options from parameters
             workers=workers,
         )
         settings = load(said, repository=None, config=config)
-        images = task_images(settings, provider_of(settings, settings.sandbox.kind), say)
-        found = ready_images(tasks.records, images, workers=settings.tasks.workers or 2, report=report)
+        machines = Machines(provider_of(settings, settings.sandbox.kind), silent)
+        images = task_images(settings, machines, say)
+        found = ready_images(
+            tasks.records, images, workers=settings.tasks.workers or 2, report=report, stop=machines.stop
+        )
         absent = [one for one in found if one.place is None]
         if as_json:
             print_json([one.model_dump(mode="json") for one in found])

@@ -23,7 +23,12 @@ class Readied(Value):
 
 
 def ready_images(
-    records: Sequence[Record], images: TaskImages, *, workers: int, report: Callable[[Readied], None]
+    records: Sequence[Record],
+    images: TaskImages,
+    *,
+    workers: int,
+    report: Callable[[Readied], None],
+    stop: Callable[[], None],
 ) -> tuple[Readied, ...]:
     """Find or build the image of each task; one that cannot be had is a result.
 
@@ -32,6 +37,7 @@ def ready_images(
         images: finds and builds.
         workers: at once.
         report: told of each as it ends, from any thread.
+        stop: ends builds that are under way, for when there is no point in going on.
 
     Raises:
         SandboxUnavailable, DiskFull: nothing more can be done here.
@@ -48,4 +54,9 @@ def ready_images(
         return done
 
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="image") as pool:
-        return tuple(pool.map(ready, records))
+        try:
+            return tuple(pool.map(ready, records))
+        except BaseException:
+            stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -59,13 +59,13 @@ class Machines:
 
     @contextmanager
     def _opened(self, spec: SandboxSpec) -> Iterator[Sandbox]:
-        self._refuse_when_stopped()
+        self.refuse_when_stopped()
         with self._provider.open(spec) as box:
             metered = _Metered(box, self._spend)
             with self._lock:
                 self._open.add(box)
             try:
-                self._refuse_when_stopped()
+                self.refuse_when_stopped()
                 yield metered
             finally:
                 with self._lock:
@@ -79,7 +79,8 @@ class Machines:
         for box in boxes:
             box.kill()
 
-    def _refuse_when_stopped(self) -> None:
+    def refuse_when_stopped(self) -> None:
+        """Raise `Interrupted` after `stop`."""
         if self._stopped:
             raise Interrupted("stopped on request")
 

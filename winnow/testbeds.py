@@ -10,6 +10,7 @@ from envs.taskimages.sources import Sources
 from envs.taskimages.store import ImageStore
 from sandbox.errors import SandboxUnavailable
 from sandbox.port import SandboxProvider
+from winnow.machines import Machines
 from winnow.settings import Settings, caller
 
 
@@ -30,25 +31,26 @@ def store_of(settings: Settings, provider: SandboxProvider) -> ImageStore:
     return ImageStore(provider.images, settings.run.cache_dir.expanduser())
 
 
-def task_images(settings: Settings, provider: SandboxProvider, log: Callable[[str], None]) -> TaskImages:
-    """Return what finds and builds the images of tasks.
+def task_images(settings: Settings, machines: Machines, log: Callable[[str], None]) -> TaskImages:
+    """Return what finds and builds the images of tasks; a build ends soon after the machines were stopped.
 
     Raises:
         SandboxUnavailable: these machines have no images.
         ImageBuildFailed: `image.base` is malformed.
     """
-    store = store_of(settings, provider)
-    assert provider.images is not None
+    store = store_of(settings, machines)
+    assert machines.images is not None
     builder = Builder(
-        provider.images,
+        machines.images,
         sources_of(settings),
         bases=read_bases(settings.image.base),
         cache=settings.run.cache_dir.expanduser(),
         pass_env=caller().package_index,
         log=log,
+        go_on=machines.refuse_when_stopped,
     )
     return TaskImages(
-        provider,
+        machines,
         builder,
         pull=settings.tasks.pull,
         store=store,

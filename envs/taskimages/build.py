@@ -22,6 +22,7 @@ from envs.images.tree import read_tree
 from envs.images.variables import KEPT, build_network, build_variables
 from envs.taskimages.bases import Base, choose_bases
 from envs.taskimages.facts import installation
+from envs.taskimages.inside.build import BEAT
 from envs.taskimages.plan import (
     FORMAT,
     PLAN,
@@ -62,6 +63,7 @@ class Builder:
         cache: folder of locks; made when it is not there.
         pass_env: variables for building: package indexes, proxies, certificates.
         log: called with lines of progress.
+        go_on: called again and again while something is built; what it raises ends the build.
     """
 
     def __init__(
@@ -73,8 +75,9 @@ class Builder:
         cache: Path,
         pass_env: Mapping[str, str],
         log: Callable[[str], None],
+        go_on: Callable[[], None] = lambda: None,
     ) -> None:
-        self._images, self._sources, self._bases, self._log = images, sources, bases, log
+        self._images, self._sources, self._bases, self._log, self._go_on = images, sources, bases, log, go_on
         self._locks = cache.absolute() / LOCKS
         self._locks.mkdir(parents=True, exist_ok=True)
         request = ImageRequest(pass_env=pass_env)
@@ -227,6 +230,12 @@ class Builder:
             # Certificates lie where the variables say.
             f"RUN cp -r {setup}/certificates {KEPT}/ 2>/dev/null; {unpack}python3 {setup}/build.py {setup}/plan.json {step}",
         ]
+
+        def heard(line: str) -> None:
+            self._go_on()
+            if line.startswith("winnow: "):
+                self._log(line.removeprefix("winnow: "))
+
         with tempfile.TemporaryFile(prefix="winnow-context-") as context, room_for("the build's context"):
             _pack_context(context, "\n".join(lines).encode(), members, archive)
             context.seek(0)
@@ -237,13 +246,14 @@ class Builder:
                     labels=dict(labels),
                     network_mode=self._network,
                     build_args=self._variables,
-                    log=lambda line: self._log(line.removeprefix("winnow: ")) if line.startswith("winnow: ") else None,
+                    log=heard,
                 )
             except BuildFailed as error:
+                said = "\n".join(line for line in error.log.splitlines() if line != BEAT)
                 raise ImageBuildFailed(
-                    f"The image {name} cannot be built: {_cause(error.log)}.",
+                    f"The image {name} cannot be built: {_cause(said)}.",
                     hint="Name base images for other versions of Python with --base-image VERSION=NAME,…",
-                    log_tail=error.log[-LOG_TAIL_CHARACTERS:],
+                    log_tail=said[-LOG_TAIL_CHARACTERS:],
                 ) from error
 
 

@@ -92,7 +92,7 @@ class DockerImages:
             labels: for finding it again with `list`.
             network_mode: network of RUN steps: `default`, `host` or `none`.
             build_args: values of ARG lines. They show in the image's history, so no secrets.
-            log: called with each line that the builder prints, as it comes.
+            log: called with each line that the builder prints, as it comes; what it raises ends the build.
 
         Raises:
             BuildFailed: a step failed, or the Dockerfile is wrong.

@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +82,12 @@ def write_task(top: Path, repository: str = "some/half", version: str = "") -> t
     }
     (top / "tasks.jsonl").write_text(json.dumps(row))
     return top / "tasks.jsonl", fix
+
+
+def is_installing(top: Path) -> bool:
+    """Whether the installation that hangs is under way; the engine's processes are this machine's."""
+    shown = subprocess.run(["ps", "-ww", "-eo", "args"], check=True, capture_output=True, text=True).stdout
+    return f"echo {top} && sleep" in shown
 
 
 def winnow(*words: str) -> tuple[int, Any]:
@@ -164,6 +173,39 @@ def test_tests_that_ask_the_web_are_answered_inside(
         assert (code, said["systems"][0]["resolved"]) == (0, 1), logs
     finally:
         winnow("images", "clean", "psf__requests-1")
+
+
+@pytest.mark.parametrize("command", [("images", "build"), ("grade", "--gold")])
+def test_a_build_is_left_when_the_user_says_stop(docker_base: str, tmp_path: Path, command: tuple[str, ...]) -> None:
+    tasks, _ = write_task(tmp_path)
+    row = json.loads(tasks.read_text())
+    # Not what another test built: what is asked for names the images.
+    row["install_config"] = {"install": f"echo {tmp_path} && sleep 300 && pip install .", "test_cmd": "pytest -rA"}
+    tasks.write_text(json.dumps(row))
+    first, *more = command
+    words = [sys.executable, "-m", "winnow", "eval", first, *more, str(tasks)] if first == "grade" else []
+    words = words or [sys.executable, "-m", "winnow", "eval", first, *more, str(tasks), "-v"]
+    words += ["--mirror", str(tmp_path / "mirrors"), "--repository-url", "", "--base-image", BASE, "--no-pull"]
+    (tmp_path / "tmp").mkdir()
+    env = {**os.environ, "WINNOW_RUN_CACHE_DIR": str(tmp_path / "cache"), "TMPDIR": str(tmp_path / "tmp")}
+    with subprocess.Popen(words, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        seen = b""
+        while b"Building winnow/task-environment" not in seen:
+            line = process.stderr.readline()
+            assert line, seen
+            seen += line
+        while not is_installing(tmp_path):
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.wait(timeout=60) == 130
+        assert time.monotonic() - began < 15
+    assert not list((tmp_path / "tmp").iterdir())
+    deadline = time.monotonic() + 20  # the engine ends the step when it notices
+    while is_installing(tmp_path):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def test_nothing_to_grade_is_bad_usage(tmp_path: Path) -> None:

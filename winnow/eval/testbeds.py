@@ -35,9 +35,10 @@ class Testbeds(Value):
     def site(self, record: Record, folder: Path) -> Site:
         """See `Sites.site`."""
         settings = Settings.model_validate(self.settings)
-        provider = provider_of(settings, settings.sandbox.kind)
-        images = task_images(settings, provider, _say)
-        place = materialise(record, images, sources_of(settings), provider, folder).place
+        machines = Machines(provider_of(settings, settings.sandbox.kind), silent)
+        with stoppable(machines, threading.Event()):
+            images = task_images(settings, machines, _say)
+            place = materialise(record, images, sources_of(settings), machines, folder).place
         known = installation(record)
         changes: dict[str, dict[str, Any]] = {"image": {"name": place.image, "python": place.python}}
         if known and known.suite_command and settings.suite.command is None:
