@@ -22,7 +22,7 @@ from winnow.eval.values import GradeWhat, SolveJob, TaskEnd
 from winnow.timeline import Report
 
 _IN_A_ROW = 5
-"""So many tasks that end by infrastructure, one after the other, are no accident: the others would fare no better."""
+"""So many tasks that end by infrastructure or a defect, one after the other, are no accident: the others would fare no better."""
 _LOOK_S = 0.25
 _PAUSE_S = 1.0
 """Before the first repetition; the next ones wait in proportion."""
@@ -280,9 +280,10 @@ class Driver:
         self._report("ended", {"task": end.task_id, "ended": end.ended, "reason": end.reason})
         if end.is_final:
             self._to_grade.append(_Attempt(end.task_id))
-        self._failed_in_a_row = self._failed_in_a_row + 1 if end.ended == "infra" else 0
+        self._failed_in_a_row = 0 if end.is_final else self._failed_in_a_row + 1
         if self._failed_in_a_row >= _IN_A_ROW:
-            self._give_up(SandboxLost(f"{_IN_A_ROW} tasks in a row failed by their machines; the last: {end.reason}"))
+            what = "by their machines or by a defect"
+            self._give_up(SandboxLost(f"{_IN_A_ROW} tasks in a row failed {what}; the last: {end.reason}"))
 
     def _take_grades(self, attempt: _Attempt, done: Done) -> None:
         if isinstance(done.error, WinnowError):
