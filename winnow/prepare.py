@@ -193,7 +193,7 @@ def _on_base(workspace: Workspace, suite: Suite, task: Task, patience_s: float) 
     failing = base_report.having(*BAD)
     if not failing:
         return base_report, ()
-    again = run_suite(workspace.box, suite, failing)
+    again = run_suite(workspace.box, suite, failing, timeout_s=patience_s)
     steady = tuple(test for test in failing if again.outcomes.get(test) in BAD)
     own = tuple(test for test in steady if not _ENVIRONMENTAL.search(base_report.messages.get(test, "")))
     return base_report, own or steady

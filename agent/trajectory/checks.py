@@ -11,6 +11,7 @@ from agent.trajectory.values import Evidence, LoopLimits
 from agent.values import Brief
 from envs.patches import paths
 from envs.suite import compare, run_suite
+from envs.suite.run import takes_tests
 from envs.values import Patch, SuiteReport
 from envs.workspace import Workspace
 
@@ -101,22 +102,25 @@ class Checks:
         brief = self._brief
         if brief.base_report.status not in ("ran", "timed_out"):
             return brief.targets or None
-        if brief.suite.kind == "command" or brief.base_report.seconds <= self._limits.check_s / 2:
+        if not takes_tests(brief.suite) or brief.base_report.seconds <= self._limits.check_s / 2:
             return ()
         return self._nearest(patch) or None
 
     def _nearest(self, patch: Patch) -> tuple[str, ...]:
-        """Targets, then tests near the change, then the others from the quickest, within half of the time."""
-        brief = self._brief
+        """What has to pass, then tests near the change, then the others from the quickest, within half of the time.
+
+        Other tests that fail on base go with the rest: hundreds may do so for reasons of their own.
+        """
+        report, required = self._brief.base_report, frozenset(self._required)
         stems = {PurePosixPath(path).stem.removeprefix("test_").strip("_") for path in paths(patch)} - {"init", ""}
-        durations = brief.base_report.durations
+        usual = report.seconds / max(1, len(report.outcomes))  # where the runner does not say what each took
 
         def place(test: str) -> tuple[bool, float]:
-            return not any(stem in test for stem in stems), durations.get(test, 0.0)
+            return not any(stem in test for stem in stems), report.durations.get(test, usual)
 
-        chosen, seconds = list(brief.targets), 0.0
-        for test in sorted((test for test in brief.base_report.outcomes if test not in brief.targets), key=place):
-            seconds += durations.get(test, 0.0)
+        chosen, seconds = list(self._required), 0.0
+        for test in sorted((test for test in report.outcomes if test not in required), key=place):
+            seconds += report.durations.get(test, usual)
             if seconds > self._limits.check_s / 2:
                 break
             chosen.append(test)
