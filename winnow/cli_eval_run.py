@@ -188,5 +188,5 @@ def _going_on(work: Any) -> Any:
     try:
         return work(Console(stderr=True))
     except (Interrupted, SandboxError, ModelError) as error:
-        error.hint = f"{error.hint} Go on with: {shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}".strip()
+        error.hint = f"{error.hint} Go on with: {shlex.join(['winnow', *sys.argv[1:]])}".strip()
         raise
