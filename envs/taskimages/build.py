@@ -83,6 +83,8 @@ class Builder:
         request = ImageRequest(pass_env=pass_env)
         self._variables, self._certificates = build_variables(request)
         self._network = build_network(request)
+        self.made = 0
+        """Images that were built so far, all kinds together."""
         self._failed: dict[str, ImageBuildFailed] = {}
         self._guard = threading.Lock()
 
@@ -248,6 +250,8 @@ class Builder:
                     build_args=self._variables,
                     log=heard,
                 )
+                with self._guard:
+                    self.made += 1
             except BuildFailed as error:
                 said = "\n".join(line for line in error.log.splitlines() if line != BEAT)
                 raise ImageBuildFailed(

@@ -83,6 +83,7 @@ class TaskImages:
         self._provider, self._images, self._builder, self._log = provider, provider.images, builder, log
         self._pull, self._store, self._most_bytes = pull, store, most_bytes
         self._handed: deque[str] = deque(maxlen=_RECENT)
+        self._trimmed_at = -1  # as many images were made when room was looked for last
         self._lock = threading.Lock()
 
     def find(self, record: Record) -> Place:
@@ -137,7 +138,9 @@ class TaskImages:
                 self._handed.remove(name)
             self._handed.append(name)
             recent = tuple(self._handed)
-        if self._store is not None:
+            made = self._builder.made if self._builder else 0
+            grown, self._trimmed_at = made != self._trimmed_at, made
+        if self._store is not None and grown:  # to measure them takes seconds where there are hundreds
             for gone in self._store.trim(self._most_bytes, keep=recent):
                 self._log(f"Removed {gone}: images take more than {self._most_bytes / 2**30:.0f} GiB.")
 

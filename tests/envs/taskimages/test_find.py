@@ -28,15 +28,19 @@ class Everything:
     def __init__(self, *, forgetful: bool = False) -> None:
         self.images = Engine()
         self.kept: Collection[str] = ()
+        self.made = 0
+        self.trims = 0
         self._forgetful = forgetful
 
     def build(self, record: Record) -> str:
-        if not self._forgetful:
+        if not self._forgetful and record.task.id not in self.images.built:
             self.images.built.add(record.task.id)
+            self.made += 1
         return record.task.id
 
     def trim(self, most_bytes: float, *, keep: Collection[str]) -> tuple[str, ...]:
         self.kept = keep
+        self.trims += 1
         return ()
 
 
@@ -57,6 +61,18 @@ def test_what_was_handed_out_long_ago_may_go() -> None:
     found.find(record("t2"))
     found.find(record("new"))
     assert "t2" in place.kept and len(place.kept) == _RECENT
+
+
+def test_room_is_looked_for_at_first_and_when_something_was_built() -> None:
+    place = Everything()
+    found = images(place)
+    for name in ("a", "a", "b", "a", "b"):
+        found.find(record(name))
+    assert place.trims == 2
+    again = images(place)
+    again.find(record("a"))
+    again.find(record("b"))
+    assert place.trims == 3
 
 
 def test_an_image_that_is_gone_at_once_is_a_failure_of_the_machine() -> None:
