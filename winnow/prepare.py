@@ -31,7 +31,7 @@ _ENVIRONMENTAL = re.compile(
 def limits(settings: Settings) -> SandboxSpec:
     """The limits that every sandbox of a run gets."""
     box = settings.sandbox
-    return SandboxSpec(cpus=box.cpus, memory_mb=box.memory_mb, disk_mb=box.disk_mb, pids=box.pids)
+    return SandboxSpec(cpus=box.cpus, memory_mb=box.memory_mb, disk_mb=box.disk_mb, pids=box.pids, hosts=box.hosts)
 
 
 def prepare(context: Site) -> Brief:

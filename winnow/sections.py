@@ -63,6 +63,8 @@ class Sandbox(_Section):
     memory_mb: int = Field(default=2048, ge=64)
     disk_mb: int = Field(default=2048, ge=16)
     pids: int = Field(default=256, ge=8)
+    hosts: tuple[str, ...] = ()
+    """Names of hosts that mean the sandbox itself, for servers that tests expect elsewhere. Docker only."""
 
 
 class Image(_Section):
@@ -223,7 +225,7 @@ class Tasks(_Section):
     timeout_s: float = Field(default=1800.0, gt=0)
     """For the hidden tests of one task."""
     network: bool = False
-    """Let hidden tests use the network. Some tests of requests need it; so does a patch that looks for the answer."""
+    """Let hidden tests use the network. Some tests need it; so does a patch that looks for the answer."""
 
 
 class Eval(_Section):

@@ -15,6 +15,7 @@ from envs.grading.script import TestRun, test_run, touched
 from envs.grading.values import Gold, Grade, Status
 from envs.grading.verdict import judge
 from envs.images.recipe import EXTENSION_SOURCE
+from envs.taskimages.build import SERVE
 from envs.taskimages.facts import installation
 from envs.taskimages.find import Place, TaskImages, copy_out
 from envs.values import Patch
@@ -25,8 +26,6 @@ from sandbox.values import ExecResult, SandboxSpec, Value
 FORMAT = 4
 """Raised when grades from before must not be taken any more."""
 LOG_BYTES = 32 << 20
-SERVE = "/opt/winnow/web/serve"
-"""In images that were built for tests which ask hosts of the web: starts servers that answer for them."""
 LIMITS = SandboxSpec(memory_mb=4096, disk_mb=2048, pids=1024)
 KEPT: tuple[Status, ...] = ("resolved", "unresolved", "not_applied")
 """What is remembered: the rest may be otherwise next time."""

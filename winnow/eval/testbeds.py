@@ -8,6 +8,7 @@ from typing import Any
 
 from envs.datasets.values import Record
 from envs.grading.values import Grader
+from envs.taskimages.build import SERVED_PYTHON
 from envs.taskimages.facts import installation
 from envs.taskimages.materialise import materialise
 from sandbox.values import Value
@@ -40,7 +41,11 @@ class Testbeds(Value):
             images = task_images(settings, machines, _say)
             place = materialise(record, images, sources_of(settings), machines, folder).place
         known = installation(record)
+        web = known.web if known and place.kind == "built" else ()
         changes: dict[str, dict[str, Any]] = {"image": {"name": place.image, "python": place.python}}
+        if web:
+            changes["image"]["python"] = SERVED_PYTHON
+            changes["sandbox"] = {"hosts": web}
         if known and known.suite_command and settings.suite.command is None:
             changes["suite"] = {"command": f"{place.python} {known.suite_command}"}
         return Site(settings=changes, image=place.digest)
