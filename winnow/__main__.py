@@ -1,6 +1,0 @@
-"""`python -m winnow`."""
-
-from winnow.cli import main
-
-if __name__ == "__main__":
-    main()
