@@ -41,7 +41,7 @@ def build(  # noqa: PLR0917 - Typer reads options from parameters
     console = Console(stderr=True)
 
     def say(line: str) -> None:
-        if verbose:
+        if verbose or line.startswith("Removed"):
             console.print(f"  {line}", style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def report(one: Readied) -> None:
