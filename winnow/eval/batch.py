@@ -293,7 +293,8 @@ class Driver:
         for one in grades:
             self.grades[one.task_id, one.digest] = one
             self.folder.append(GRADES, one)
-            self._report("graded", {"task": one.task_id, "status": one.grade.status})
+            chosen = one.digest == digest_of(self.ends[one.task_id].patch)
+            self._report("graded", {"task": one.task_id, "status": one.grade.status, "chosen": chosen})
         broken = [one.grade.reason for one in grades if one.grade.status == "infra"]
         if broken or not isinstance(done.value, Graded):
             reason = broken[0] if broken else done.lost or repr(done.error)

@@ -122,7 +122,8 @@ def _line(kind: str, data: Mapping[str, Any]) -> str:
     if kind == "ended":
         return f"{data['task']}: {str(data['ended']).replace('_', ' ')}: {data['reason']}"
     if kind == "graded":
-        return f"{data['task']}: graded: {data['status'].replace('_', ' ')}"
+        which = "graded" if data["chosen"] else "another candidate graded"
+        return f"{data['task']}: {which}: {data['status'].replace('_', ' ')}"
     if kind == "retry":
         return f"{data['task']}: trying again: {data['reason']}"
     return ""
