@@ -1,6 +1,7 @@
 """What killed processes left behind, removed."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from sandbox.engine.labels import IMAGE
@@ -11,8 +12,13 @@ from winnow.errors import RunUnusable
 from winnow.settings import load
 from winnow.store import RunDir, Store
 
+RESULTS = ("grades", "evidence", "selections")
+"""Folders of the cache with what was computed or paid for; see `winnow.graders`, `winnow.ground`, `winnow.selecting`."""
+_WORKED_ON = ("scratch",)
+"""Folders that running processes use; what a killed one leaves there goes with the next choice."""
 
-def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) -> list[str]:
+
+def clean(state_dir: Path, *, runs: bool = False, environments: bool = False, results: bool = False) -> list[str]:
     """Remove leftovers and say what they were, one line each.
 
     Args:
@@ -20,6 +26,7 @@ def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) ->
         runs: also delete every run that nobody works on, finished or not.
         environments: also delete built environments and Docker images; the next run builds them anew. Images that a container uses stay,
             and are named.
+        results: also delete grades, evidence of choices and what models said of patches, which then has to be paid again.
     """
     settings = load({}, repository=None)
     removed = sweep(url=settings.sandbox.docker_host)
@@ -33,13 +40,25 @@ def clean(state_dir: Path, *, runs: bool = False, environments: bool = False) ->
         except RunUnusable:
             continue
         removed.append(f"run {run.id}")
+    cache = settings.run.cache_dir.expanduser()
+    if results:
+        removed += _emptied(cache, "results", [cache / name for name in RESULTS])
     if environments:
-        cache = settings.run.cache_dir.expanduser()
-        if cache.is_dir():
-            removed.append(f"environments in {cache}")
-        shutil.rmtree(cache, ignore_errors=True)
+        here = sorted(cache.iterdir()) if cache.is_dir() else []
+        removed += _emptied(cache, "environments", [p for p in here if p.name not in (*RESULTS, *_WORKED_ON)])
         removed += clear_images(settings.sandbox.docker_host, IMAGE)
     return removed
+
+
+def _emptied(cache: Path, what: str, doomed: Iterable[Path]) -> list[str]:
+    """Remove files and folders; say so when there were any."""
+    found = [path for path in doomed if path.exists()]
+    for path in found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return [f"{what} in {cache}"] if found else []
 
 
 def clear_images(url: str | None, label: str) -> list[str]:

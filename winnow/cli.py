@@ -254,6 +254,9 @@ def clean(
     environments: Annotated[
         bool, typer.Option("--environments", help="Also delete built environments and images.")
     ] = False,
+    results: Annotated[
+        bool, typer.Option("--results", help="Also delete kept grades, evidence, and what models said of patches.")
+    ] = False,
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
@@ -261,7 +264,7 @@ def clean(
     from winnow.clean import clean as remove
 
     with _errors(as_json):
-        removed = remove(_state_dir(state_dir), runs=all_runs, environments=environments)
+        removed = remove(_state_dir(state_dir), runs=all_runs, environments=environments, results=results)
         if as_json:
             _print_json({"removed": removed})
         else:

@@ -37,10 +37,16 @@ def test_images_of_ours_are_named_as_they_go_and_as_they_stay(docker_base: str, 
 
 def test_environments_go_and_a_daemon_that_does_not_answer_is_said(winnow: Winnow, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    (cache / "environments").mkdir(parents=True)
+    for name in ("environments", "grades/ab", "selections", "scratch/running"):
+        (cache / name).mkdir(parents=True)
+    (cache / "interpreters.json").write_text("{}")
     absent = {"WINNOW_RUN_CACHE_DIR": str(cache), "DOCKER_HOST": "unix:///nonexistent/docker.sock"}
     done = winnow("clean", "--environments", env=absent)
     assert done.returncode == 0, done.stderr
-    assert not cache.exists()
+    # What was paid for stays, and what another process is working on.
+    assert sorted(path.name for path in cache.iterdir()) == ["grades", "scratch", "selections"]
     assert f"environments in {cache}" in done.stdout
     assert "Docker images stay" in done.stdout
+    done = winnow("clean", "--results", env=absent)
+    assert (done.returncode, [path.name for path in cache.iterdir()]) == (0, ["scratch"])
+    assert f"results in {cache}" in done.stdout
