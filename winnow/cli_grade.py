@@ -96,6 +96,7 @@ def _grade(tasks: Any, said: Any, config: Path | None, what: dict[str, Any], whe
     from winnow.graders import grader_of
     from winnow.machines import Machines
     from winnow.settings import load
+    from winnow.signals import interruptible
     from winnow.solve import provider_of, silent
 
     settings = load(said, repository=None, config=config)
@@ -117,7 +118,8 @@ def _grade(tasks: Any, said: Any, config: Path | None, what: dict[str, Any], whe
         progress.begin(len([one for one in given if one.task_id in tasks.gold]))
         began = time.monotonic()
         workers = settings.tasks.workers or os.cpu_count() or 1
-        result = campaign.run(given, workers=workers, source=where["source"], split=where["split"])
+        with interruptible():
+            result = campaign.run(given, workers=workers, source=where["source"], split=where["split"])
         return result.model_copy(update={"seconds": round(time.monotonic() - began, 3)})
 
 

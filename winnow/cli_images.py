@@ -35,6 +35,7 @@ def build(  # noqa: PLR0917 - Typer reads options from parameters
     from winnow.images import Readied, ready_images
     from winnow.machines import Machines
     from winnow.settings import load
+    from winnow.signals import interruptible
     from winnow.solve import provider_of, silent
     from winnow.testbeds import task_images
 
@@ -62,9 +63,10 @@ def build(  # noqa: PLR0917 - Typer reads options from parameters
         settings = load(said, repository=None, config=config)
         machines = Machines(provider_of(settings, settings.sandbox.kind), silent)
         images = task_images(settings, machines, say)
-        found = ready_images(
-            tasks.records, images, workers=settings.tasks.workers or 2, report=report, stop=machines.stop
-        )
+        with interruptible():
+            found = ready_images(
+                tasks.records, images, workers=settings.tasks.workers or 2, report=report, stop=machines.stop
+            )
         absent = [one for one in found if one.place is None]
         if as_json:
             print_json([one.model_dump(mode="json") for one in found])

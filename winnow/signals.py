@@ -27,3 +27,14 @@ def on_stop(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt at the first SIGINT or SIGTERM, also where the shell had SIGINT ignored, as it does in the background."""
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with on_stop(stop):
+        yield
