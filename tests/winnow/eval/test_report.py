@@ -245,12 +245,14 @@ def test_progress_is_lines_that_say_what_happened(terminal: bool) -> None:
         progress("start", {"key": "solve/t1"})
         progress("retry", {"task": "t1", "reason": "the machine went away"})
         progress("ended", {"task": "t1", "ended": "no_patch", "reason": "nothing was found"})
-        progress("graded", {"task": "t2", "status": "resolved"})
+        progress("graded", {"task": "t2", "status": "resolved", "chosen": True})
+        progress("graded", {"task": "t2", "status": "not_applied", "chosen": False})
     text = out.getvalue()
     for line in (
         "batch of 3 tasks in /b, 1 of them known from before",
         "t1: trying again: the machine went away",
         "t1: no patch: nothing was found",
         "t2: graded: resolved",
+        "t2: another candidate graded: not applied",
     ):
         assert line in text
