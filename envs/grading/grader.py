@@ -140,8 +140,7 @@ class ContainerGrader:
     def _in_container(self, record: Record, gold: Gold, patch: Patch, place: Place) -> Graded:
         known = installation(record)
         tests = test_run(record, gold, known)
-        web = known.web if known and place.kind == "built" else ()
-        if web:
+        if place.web:
             tests = tests.model_copy(update={"setup": (f". {SERVE}", *tests.setup)})
         compiled = bool(known and known.compiled)
         spec = self._limits.model_copy(
@@ -149,7 +148,7 @@ class ContainerGrader:
                 "image": place.image,
                 "workdir": place.workdir,
                 "keep": True,
-                "hosts": web,
+                "hosts": place.web,
                 "lifetime_s": (2 if compiled else 1) * self._timeout + 900,  # compiling may take as long as the tests
                 "env": {**self._limits.env, **(known.env if known and place.kind != "built" else {})},
             }

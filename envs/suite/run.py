@@ -122,11 +122,12 @@ def _batches(names: Sequence[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     size = 0
     for name in names:
-        size += len(shlex.quote(name).encode()) + 1
-        if batch and size > NAMES_BYTES:
+        length = len(shlex.quote(name).encode()) + 1
+        if batch and size + length > NAMES_BYTES:
             yield batch
-            batch, size = [], len(shlex.quote(name).encode()) + 1
+            batch, size = [], 0
         batch.append(name)
+        size += length
     yield batch
 
 

@@ -22,7 +22,7 @@ from envs.images.tree import read_tree
 from envs.images.variables import KEPT, build_network, build_variables
 from envs.taskimages.bases import Base, choose_bases
 from envs.taskimages.facts import installation
-from envs.taskimages.inside.build import BEAT
+from envs.taskimages.inside.build import BEAT, WEB
 from envs.taskimages.plan import (
     FORMAT,
     PLAN,
@@ -41,7 +41,7 @@ TESTBED = "/testbed"
 LOCKS = "task-images"
 """Folder of the cache, with a lock for each image; its date says when the image was last asked for."""
 PYTHON = "/opt/miniconda3/envs/testbed/bin/python"
-SERVE, SERVED_PYTHON = "/opt/winnow/web/serve", "/opt/winnow/web/python"
+SERVE, SERVED_PYTHON = f"{WEB}/serve", f"{WEB}/python"
 """In images for tests that ask hosts of the web: what starts servers that answer for them, for a shell to source; Python after that."""
 TASK = "winnow.task"
 """Label of a task's image: its id."""

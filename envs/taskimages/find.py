@@ -9,6 +9,7 @@ from pathlib import Path
 from envs.datasets.values import Record
 from envs.errors import ImageBuildFailed, RepositoryUnusable
 from envs.taskimages.build import NOTE, PYTHON, TESTBED, Builder
+from envs.taskimages.facts import installation
 from envs.taskimages.store import ImageStore
 from sandbox.engine.images import Image
 from sandbox.errors import ImageUnavailable, SandboxError
@@ -40,6 +41,8 @@ class Place(Value):
     """Where the repository lies inside."""
     python: str = PYTHON
     """The interpreter that has the dependencies."""
+    web: tuple[str, ...] = ()
+    """Hosts of the web that servers in it answer for: see `Installation.web`."""
     note: str = ""
     """How it differs from what the task wants; empty when it does not."""
 
@@ -129,7 +132,14 @@ class TaskImages:
                 f"The image {name} was removed when it was just built.", hint="Allow more disk with --image-gb."
             )
         self._make_room(name)
-        return Place(image=name, digest=built.id, kind="built", note=built.labels.get(NOTE, ""))
+        known = installation(record)
+        return Place(
+            image=name,
+            digest=built.id,
+            kind="built",
+            web=known.web if known else (),
+            note=built.labels.get(NOTE, ""),
+        )
 
     def _make_room(self, name: str) -> None:
         """Remove what was not used for longest where images take too much; this one and those before it stay."""

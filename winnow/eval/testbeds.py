@@ -41,11 +41,10 @@ class Testbeds(Value):
             images = task_images(settings, machines, _say)
             place = materialise(record, images, sources_of(settings), machines, folder).place
         known = installation(record)
-        web = known.web if known and place.kind == "built" else ()
         changes: dict[str, dict[str, Any]] = {"image": {"name": place.image, "python": place.python}}
-        if web:
+        if place.web:
             changes["image"]["python"] = SERVED_PYTHON
-            changes["sandbox"] = {"hosts": web}
+            changes["sandbox"] = {"hosts": place.web}
         if known and known.suite_command and settings.suite.command is None:
             changes["suite"] = {"command": f"{place.python} {known.suite_command}"}
         return Site(settings=changes, image=place.digest)
